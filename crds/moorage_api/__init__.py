@@ -1,0 +1,7 @@
+"""The contracts that all parts of Moorage meet in.
+
+Resource models (``resources``), events (``events``), what goes into a session's inbox
+(``inbox``), its live state (``state``), file operations (``rpc``), Redis keys (``keys``), labels
+and object names (``names``). Imports no other part; does no I/O but for the CRD generator's
+command line.
+"""
