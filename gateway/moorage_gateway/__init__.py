@@ -1,0 +1,1 @@
+"""The gateway: HTTP for people, sessions behind one small interface, history in SQL."""

@@ -1,0 +1,1 @@
+"""Where sessions live: one small interface, one folder per implementation."""

@@ -1,0 +1,176 @@
+"""What has happened: the tables. Alembic's migrations are made from, and checked against, these.
+
+Core tables rather than mapped classes: the hot reads are measurably faster and each feature's
+repository turns rows into its own values anyway (shared facts; decision record 0005).
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment with its zone, also where the database (SQLite) keeps none."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store in UTC."""
+        del dialect
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Return with UTC as the zone."""
+        del dialect
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+_ID = String(200)
+# SQLite counts rows in INTEGER columns only; elsewhere the counter has 64 bits.
+_COUNTER = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _session_reference() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["session_id"], ["sessions.id"], ondelete="CASCADE")
+
+
+sessions = Table(
+    "sessions",
+    metadata,
+    # The resource's UID: never reused, so a name made anew starts clean.
+    Column("id", String(64), primary_key=True),
+    Column("name", String(253), nullable=False),
+    Column("owner_id", String(128), nullable=True),
+    Column("context", JSON, nullable=True),
+    Column("metadata", JSON, nullable=True),
+    Column("project_path", Text, nullable=False),
+    Column("request_digest", String(64), nullable=True),
+    Column("archived", Boolean, nullable=False, default=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("last_accessed_at", UtcDateTime, nullable=False),
+    Index("ix_sessions_owner_created", "owner_id", "created_at"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("position", _COUNTER, primary_key=True, autoincrement=True),
+    Column("session_id", String(64), nullable=False),
+    Column("id", _ID, nullable=False),
+    # The user's message that an assistant's belongs to; null for the user's own.
+    Column("turn_id", _ID, nullable=True),
+    Column("role", String(16), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("thinking", Text, nullable=True),
+    Column("tool_calls", JSON, nullable=True),
+    Column("tool_results", JSON, nullable=True),
+    Column("parent_tool_use_id", String(128), nullable=True),
+    Column("claude_session_id", String(64), nullable=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    # When the runner took it up (a user's message); null while it waits.
+    Column("taken_at", UtcDateTime, nullable=True),
+    _session_reference(),
+    Index("ix_messages_session_position", "session_id", "position"),
+    Index("uq_messages_session_id", "session_id", "id", unique=True),
+    sqlite_autoincrement=True,
+)
+
+inputs = Table(
+    "inputs",
+    metadata,
+    # The outbox: what goes into a session's inbox is written here first, in the transaction of
+    # the request, and relayed to Redis in this order until the runner has taken it.
+    Column("sequence", _COUNTER, primary_key=True, autoincrement=True),
+    Column("session_id", String(64), nullable=False),
+    Column("id", _ID, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("sent_at", UtcDateTime, nullable=True),
+    Column("done_at", UtcDateTime, nullable=True),
+    _session_reference(),
+    Index("uq_inputs_session_id", "session_id", "id", unique=True),
+    Index("ix_inputs_open", "session_id", "done_at", "sequence"),
+    sqlite_autoincrement=True,
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("session_id", String(64), primary_key=True),
+    Column("id", _ID, primary_key=True),
+    Column("turn_id", _ID, nullable=False),
+    Column("tool", String(256), nullable=False),
+    Column("input", JSON, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("diff", Text, nullable=True),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    # What somebody decided here; the first one stands.
+    Column("decision", String(8), nullable=True),
+    Column("decided_by", String(128), nullable=True),
+    Column("decided_at", UtcDateTime, nullable=True),
+    Column("decision_message", Text, nullable=True),
+    Column("scope", String(16), nullable=True),
+    # What the runner made of it: allow, deny, expired or cancelled.
+    Column("outcome", String(16), nullable=True),
+    Column("resolved_at", UtcDateTime, nullable=True),
+    _session_reference(),
+    Index("ix_approvals_open", "session_id", "resolved_at"),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("session_id", String(64), primary_key=True),
+    Column("turn_id", _ID, primary_key=True),
+    Column("outcome", String(16), nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cost_usd", Float, nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("ended_at", UtcDateTime, nullable=False),
+    _session_reference(),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    # The last event of the session's stream that the recorder has written down, kept in the same
+    # transaction as what it wrote: so a restart neither loses nor doubles.
+    Column("session_id", String(64), primary_key=True),
+    Column("event_id", String(48), nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    _session_reference(),
+)
