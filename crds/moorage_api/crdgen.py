@@ -97,9 +97,10 @@ def _map_values(value: bool | Schema, definitions: Schema) -> Schema:
 
 def _key_rules(schema: Schema) -> Schema:
     """Return CEL rules for a map's keys, of which a structural schema can say nothing."""
-    rules = []
-    for pattern in schema.get("patternProperties", ()):
-        rules.append(_for_all_keys(f"key.matches('{pattern}')", f"each name must match {pattern}"))
+    rules = [
+        _for_all_keys(f"key.matches('{pattern}')", f"each name must match {pattern}")
+        for pattern in schema.get("patternProperties", ())
+    ]
     longest = schema.get("propertyNames", {}).get("maxLength")
     if longest is not None:
         message = f"each name must have at most {longest} characters"
