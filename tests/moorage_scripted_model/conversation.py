@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
+_FILLED_IN = "No response requested."
 
 
 class Message(BaseModel):
@@ -24,6 +25,12 @@ class Message(BaseModel):
         if isinstance(self.content, str):
             return [{"type": "text", "text": self.content}]
         return self.content
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether the model wrote it: Claude Code fills in an answer of its own on resume."""
+        texts = [block.get("text") for block in self.blocks]
+        return self.role == "assistant" and texts != [_FILLED_IN]
 
     @property
     def user_texts(self) -> list[str]:
@@ -71,7 +78,7 @@ class MessagesRequest(BaseModel):
 
     def assistants_after(self, index: int) -> int:
         """Count the model's answers after the message at this index."""
-        return sum(message.role == "assistant" for message in self.messages[index + 1 :])
+        return sum(message.is_answer for message in self.messages[index + 1 :])
 
     def text_length(self) -> int:
         """Count the characters the model would have read."""

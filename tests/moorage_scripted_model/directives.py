@@ -27,7 +27,7 @@ _INTERRUPTED = "[Request interrupted"
 
 def script_prompt(steps: Sequence[Step], text: str = "Follow the script.") -> str:
     """Write a prompt that makes the scripted model answer with these steps."""
-    lines = SCRIPT.dump_json(tuple(steps), by_alias=True, exclude_defaults=False).decode()
+    lines = SCRIPT.dump_json(tuple(steps), by_alias=True).decode()
     return f"{text}\n\n```script\n{lines}\n```\n"
 
 

@@ -50,7 +50,7 @@ async def stream(reply: Reply, step: Step, cut: Cut | None) -> AsyncIterator[byt
         pending += _last_words(cut)
     yield bytes(pending)
     if cut and cut.how == "close":
-        await asyncio.sleep(0.05)  # else the close overtakes what was written before it
+        await asyncio.sleep(0.2)  # a client that is slow to read must see what came before
         raise ConnectionCut
 
 

@@ -24,6 +24,7 @@ CHOICES: list[tuple[str, list[dict[str, Any]], tuple[str, int]]] = [
     ("content as a string", [{"role": "user", "content": HELLO}], ("hello", 0)),
     ("second step", [user(INLINE), assistant(), tool_result("x")], ("inline", 1)),
     ("a nudge goes on", [user(INLINE), assistant(), user("go on")], ("inline", 1)),
+    ("resumed", [user(INLINE), assistant("No response requested."), user("go on")], ("inline", 0)),
     ("the last directive wins", [user(INLINE), assistant(), user(HELLO)], ("hello", 0)),
     ("inline before named", [user(HELLO + "\n" + INLINE)], ("inline", 0)),
     ("a tool's words are no directive", [user(INLINE), tool_result(HELLO)], ("inline", 0)),
