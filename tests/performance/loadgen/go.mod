@@ -1,0 +1,3 @@
+module moorage.dev/loadgen
+
+go 1.22
