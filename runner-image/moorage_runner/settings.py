@@ -1,0 +1,89 @@
+"""The runner's settings: Contract 4's variables, wherever they come from."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from moorage_api.resources import SessionSpec
+from moorage_runner.errors import SettingsInvalidError
+
+
+class RunnerSettings(BaseModel):
+    """What a runner is told. Frozen; every mistake is listed at once."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: Annotated[
+        str,
+        Field(
+            alias="MOORAGE_SESSION_ID",
+            pattern=r"^[A-Za-z0-9_.-]{1,128}$",
+            description="Id of the session: the resource's UID.",
+        ),
+    ]
+    spec_path: Annotated[
+        Path, Field(alias="MOORAGE_SESSION_SPEC", description="JSON file with the resolved spec.")
+    ]
+    redis_url: Annotated[
+        SecretStr, Field(alias="MOORAGE_REDIS_URL", description="Redis, with the session's login.")
+    ]
+    workspace: Annotated[
+        Path, Field(alias="MOORAGE_WORKSPACE", description="Folder that keeps the session's files.")
+    ]
+    model_url: Annotated[
+        str, Field(alias="ANTHROPIC_BASE_URL", description="The model, or the proxy before it.")
+    ]
+    model_token: Annotated[
+        SecretStr,
+        Field(
+            validation_alias=AliasChoices("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY"),
+            description="The session's token at the proxy.",
+        ),
+    ]
+    termination_log: Annotated[
+        Path | None,
+        Field(alias="MOORAGE_TERMINATION_LOG", description="Where a failure's reason goes."),
+    ] = None
+    grace_seconds: Annotated[
+        float,
+        Field(
+            alias="MOORAGE_GRACE_SECONDS",
+            gt=0,
+            le=3600,
+            description="Seconds from SIGTERM in which the running turn may still end.",
+        ),
+    ] = 25.0
+    cli_path: Annotated[
+        Path | None,
+        Field(
+            alias="MOORAGE_CLAUDE_PATH",
+            description="Claude Code's program. Empty: the one the SDK brings.",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _is_absolute(self) -> Self:
+        if not self.workspace.is_absolute():
+            msg = "MOORAGE_WORKSPACE must be an absolute path"
+            raise ValueError(msg)
+        return self
+
+    def read_spec(self) -> SessionSpec:
+        """Read the session's spec.
+
+        Raises:
+            SettingsInvalidError: it cannot be read, or is no valid spec.
+        """
+        try:
+            return SessionSpec.model_validate_json(self.spec_path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise SettingsInvalidError("the session's spec", error) from error
