@@ -1,0 +1,11 @@
+"""Measures what Moorage promises about speed and size: ``python -m performance``.
+
+``--quick`` takes a few seconds for each figure, ``--only NAME`` (repeatable) runs some of the
+benches: streams, fanout, idle, messages. The table goes to stdout, everything measured to
+``bench-results/bench.json`` (``--output``). It measures and judges nothing: a missed target is
+said, and the exit status is 0 all the same; it is 1 only where something could not be measured.
+
+Modules: benches (what is run), live and messages (the measurements), stage (Redis and gateway as
+processes), seeding (sessions without a runner), generator and toolchain (the load generator in
+Go), procfs (what a process uses), figures (values beside their targets), report, machine.
+"""
