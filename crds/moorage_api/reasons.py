@@ -26,6 +26,7 @@ class Reason(StrEnum):
     START_TIMEOUT = "StartTimeout"
     LIFETIME_EXCEEDED = "LifetimeExceeded"
     # Well
+    WAITING = "Waiting"
     STARTING = "Starting"
     RUNNING = "Running"
     IDLE = "Idle"
