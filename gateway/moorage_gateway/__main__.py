@@ -1,0 +1,70 @@
+"""The command line: `moorage-gateway serve | check-config | migrate | run`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from moorage_gateway import logs
+from moorage_gateway.settings import Settings, SettingsRefused, load_settings
+
+_BAD_USAGE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command in ``argv`` and return the exit code."""
+    arguments, rest = _parser().parse_known_args(argv)
+    if arguments.command == "run":
+        from moorage_gateway.embedded.main import run  # noqa: PLC0415 - brings its own servers
+
+        return run(rest)
+    if rest:
+        _parser().error(f"unknown arguments: {' '.join(rest)}")
+    try:
+        settings = load_settings()
+    except SettingsRefused as refused:
+        sys.stderr.write("The gateway cannot start:\n")
+        sys.stderr.writelines(f"  {mistake}\n" for mistake in refused.mistakes)
+        return _BAD_USAGE
+    logs.configure(settings.log)
+    return {"serve": _serve, "check-config": _check_config, "migrate": _migrate}[arguments.command](
+        settings
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="moorage-gateway", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("serve", "serve HTTP; settings come from the environment"),
+        ("check-config", "check the settings and say what is wrong with them"),
+        ("migrate", "bring the database's tables to this version"),
+    ):
+        commands.add_parser(name, help=text, description=text)
+    commands.add_parser("run", help="run everything on this machine", add_help=False)
+    return parser
+
+
+def _serve(settings: Settings) -> int:
+    del settings
+    sys.stderr.write(
+        "This version has no cluster backend: `moorage-gateway run` runs everything on this "
+        "machine.\n"
+    )
+    return _BAD_USAGE
+
+
+def _check_config(settings: Settings) -> int:
+    sys.stdout.write(f"The settings are good: {settings.host}:{settings.port}\n")
+    return 0
+
+
+def _migrate(settings: Settings) -> int:
+    from moorage_gateway.db.migrate import migrate  # noqa: PLC0415 - slow to import
+
+    migrate(settings.database_location, settings.database)
+    sys.stdout.write("The tables are at this version.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

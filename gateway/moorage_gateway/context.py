@@ -1,0 +1,56 @@
+"""What one gateway process holds: made once at the start, passed along, closed at the end."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Protocol
+
+from fastapi import Depends
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.requests import HTTPConnection
+
+from moorage_gateway.backends.interface import SessionBackend
+from moorage_gateway.background import Supervisor
+from moorage_gateway.settings import Settings
+
+OpenBackend = Callable[[Settings, Redis], AbstractAsyncContextManager[SessionBackend]]
+"""Opens the sessions' backend. It is closed after everything that uses it."""
+
+
+class Relay(Protocol):
+    """Takes inputs from the outbox to the sessions' inboxes."""
+
+    async def flush(self, session_id: str) -> None:
+        """Send what waits for this session."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One process's parts."""
+
+    settings: Settings
+    engine: AsyncEngine
+    redis: Redis
+    # For commands that wait: a bounded pool of its own, so that waiting starves nobody.
+    blocking_redis: Redis
+    backend: SessionBackend
+    relay: Relay
+    supervisor: Supervisor
+    clock: Callable[[], datetime]
+    version: str
+    started_at: datetime
+    # Set when the process is about to end: live streams end then.
+    closing: asyncio.Event
+
+
+def current_context(connection: HTTPConnection) -> Context:
+    """Return the process's context, which the application's lifespan made."""
+    context: Context = connection.app.state.context
+    return context
+
+
+ContextDep = Annotated[Context, Depends(current_context)]

@@ -1,0 +1,50 @@
+"""The database's engine: one per process, with SQLite told to be durable and concurrent."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from moorage_gateway.settings import DatabaseSettings
+
+
+def make_engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
+    """Return an engine for ``url``; nothing is connected before it is used.
+
+    SQLite: a transaction begins with its first write and takes the write lock at once, so that it
+    waits for another writer (busy_timeout) instead of failing when it turns from reading to
+    writing.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_async_engine(parsed, pool_size=settings.pool_size, pool_pre_ping=True)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = create_async_engine(
+        parsed, pool_size=settings.pool_size, connect_args={"isolation_level": "IMMEDIATE"}
+    )
+    busy_ms = int(settings.busy_timeout_seconds * 1000)
+
+    def configure(connection: Any, record: object) -> None:
+        del record
+        connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    event.listen(engine.sync_engine, "connect", configure)
+    return engine
+
+
+@asynccontextmanager
+async def open_engine(url: str, settings: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
+    """Yield an engine that is disposed of at the end."""
+    engine = make_engine(url, settings)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()

@@ -1,0 +1,1 @@
+"""Files of a session's workspace, through its runner."""

@@ -1,0 +1,48 @@
+"""Which files may be read and written: by extension, or by whole name. The default."""
+
+from typing import Final
+
+_SOURCE = """
+adb ads asm astro awk bash bat bazel bzl c cc cfg clj cljc cljs cmake cmd coffee cpp cs csh css cts
+cu cxx d dart diff edn el elm erb erl ex exs f90 fish fs fsi fsx gd glsl go gql gradle graphql
+graphqls groovy h haml hbs heex hh hlsl hpp hrl hs htm html hxx ino ipynb java jl js json json5
+jsonc jsonl jsx kt kts less lhs liquid lisp lua m mak mdx mk ml mli mm mod mts mustache nim nix
+nunjucks pas patch php pl pm postcss prisma proto ps1 psm1 pug pxd py pyi pyx qml r rake rb re rei
+rkt rs sass sbt scala scm scss sh sol sql star styl sum sv svelte swift tcl tf tfvars thrift toml
+tpl ts tsx v vb vert vhd vhdl vim vue wat wgsl work xaml xsd xsl xslt zig zsh
+"""
+_TEXT = """
+adoc bib conf csv desktop env example ini lock log map markdown md mdc org plist po pot properties
+rst rtf service snap srt tex text tsv txt vtt webmanifest xml yaml yml
+"""
+_BINARY = """
+avif bmp gif gz ico jpeg jpg mp3 mp4 ogg otf pdf png svg tar tgz ttf wasm wav webm webp woff woff2
+zip
+"""
+EXTENSIONS: Final = frozenset(f"{_SOURCE} {_TEXT} {_BINARY}".split())
+
+_NAMES = """
+    .babelrc .bash_profile .bashrc .browserslistrc .clang-format .coveragerc .dockerignore
+    .editorconfig .env .eslintignore .eslintrc .flake8 .gitattributes .gitignore .gitkeep
+    .gitmodules .helmignore .mailmap .node-version .npmignore .npmrc .nvmrc .prettierignore
+    .prettierrc .profile .pylintrc .python-version .ruby-version .stylelintrc .tool-versions
+    .zshrc AUTHORS BUILD Brewfile CHANGELOG CHANGES CODEOWNERS CONTRIBUTING COPYING Caddyfile
+    Containerfile Dockerfile GNUmakefile Gemfile Guardfile INSTALL Jenkinsfile Justfile LICENSE
+    MAINTAINERS Makefile NOTICE OWNERS Pipfile Podfile Procfile README Rakefile TODO Tiltfile
+    VERSION Vagrantfile WORKSPACE gradlew justfile makefile mvnw
+"""
+NAMES: Final = frozenset(_NAMES.split())
+
+
+def is_supported(name: str, extensions: frozenset[str], names: frozenset[str]) -> bool:
+    """Return whether a file of this name (the last part of its path) may be read and written.
+
+    ``Dockerfile.dev`` counts as ``Dockerfile``: what stands before the first dot may be a name.
+    """
+    if name in names:
+        return True
+    stem, dot, _ = name.partition(".")
+    if dot and stem in names:
+        return True
+    before, dot, extension = name.rpartition(".")
+    return bool(dot and before) and extension.lower() in extensions

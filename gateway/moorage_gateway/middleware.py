@@ -1,0 +1,204 @@
+"""What surrounds every request, as plain ASGI: its id and log line, the guard, the size limit."""
+
+import re
+import time
+import uuid
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from moorage_gateway.errors import (
+    GatewayError,
+    HostRefused,
+    InternalError,
+    OriginRefused,
+    TooLarge,
+    error_response,
+    translate,
+)
+from moorage_gateway.settings import HttpSettings, is_loopback
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_FILES: Final = re.compile(r"/sessions/[^/]+/files(/|$)")
+_SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+log = structlog.get_logger("moorage_gateway.access")
+
+
+def request_id_of(scope: Scope) -> str:
+    """Return the id of the request that ``scope`` is of."""
+    return str(scope.get("state", {}).get("request_id", "unknown"))
+
+
+class RequestLog:
+    """Gives each request its id, one log line, the common headers, and an answer to any error."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._observed(scope, receive, send, request_id)
+
+    async def _observed(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        status = 0
+        started = time.perf_counter()
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                for name, value in _SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            told = translate(error, request_id)
+            if isinstance(told, InternalError) or status:
+                log.exception("request failed")
+            else:
+                log.warning("request failed", code=told.code, reason=type(error).__name__)
+            if status:  # the answer has begun: all that is left is to break it off
+                raise
+            await error_response(told)(scope, receive, send_with_headers)
+        finally:
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                duration_ms=round((time.perf_counter() - started) * 1000, 2),
+            )
+
+
+class Guard:
+    """Refuses what a foreign web page could make a browser send.
+
+    Where nobody logs in, a page that rebinds its name to 127.0.0.1 would be in: so the Host must
+    be a name of ours. And pages of other origins may not write.
+    """
+
+    def __init__(self, app: ASGIApp, settings: HttpSettings) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in settings.allowed_hosts)
+        self._origins = frozenset(origin.rstrip("/").lower() for origin in settings.allowed_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        if refusal is None:
+            await self._app(scope, receive, send)
+        else:
+            await error_response(refusal)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> GatewayError | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        name = _host_name(host)
+        if not (is_loopback(name) or name in self._hosts):
+            return HostRefused(host)
+        if scope["method"] in _SAFE_METHODS:
+            return None
+        origin = headers.get("origin")
+        if origin is None:
+            # Browsers tell where a request comes from in this header where they leave Origin out.
+            foreign = headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+            return OriginRefused("another site") if foreign else None
+        same = urlsplit(origin).netloc.lower() == host.lower()
+        return None if same or origin.lower() in self._origins else OriginRefused(origin)
+
+
+def _host_name(host: str) -> str:
+    """Return the name in a Host header, without the port; empty if it is malformed."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+class BodyLimit:
+    """Refuses bodies that are too large, whether or not they say how large they are."""
+
+    def __init__(self, app: ASGIApp, settings: HttpSettings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._limit(scope["path"])
+        if _declared_length(scope) > limit:
+            await _refuse(limit)(scope, receive, send)
+            return
+        received = 0
+        answered = refused = False
+
+        async def receive_limited() -> Message:
+            nonlocal received, refused
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit and not (refused or answered):
+                refused = True
+                await _refuse(limit)(scope, receive, send)
+            # For the application the client is gone: it stops reading.
+            return {"type": "http.disconnect"} if received > limit else message
+
+        async def send_unless_refused(message: Message) -> None:
+            nonlocal answered
+            if not refused:
+                answered = True
+                await send(message)
+
+        await self._app(scope, receive_limited, send_unless_refused)
+
+    def _limit(self, path: str) -> int:
+        if _FILES.search(path):
+            return self._settings.max_file_body_bytes
+        return self._settings.max_body_bytes
+
+
+def _declared_length(scope: Scope) -> int:
+    length = Headers(scope=scope).get("content-length", "0")
+    return int(length) if length.isdecimal() else 0
+
+
+def _refuse(limit: int) -> ASGIApp:
+    return error_response(TooLarge("the request body", limit))
+
+
+class PlainPaths:
+    """Lets every path stand with and without a slash at its end, without a redirect."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        path = scope.get("path", "")
+        if scope["type"] == "http" and len(path) > 1 and path.endswith("/"):
+            scope = {**scope, "path": path.rstrip("/") or "/"}
+        await self._app(scope, receive, send)
