@@ -1,0 +1,114 @@
+"""What runners say of themselves in Redis: read in batches, never trusted further than parsed."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from moorage_api.keys import FINISHED_TTL_SECONDS, INBOX_GROUP, SessionKeys
+from moorage_api.state import FIELD, HEARTBEAT_FIELD, SessionState, decode_state
+
+_log = structlog.get_logger(__name__)
+_FAILURES: Final = (RedisError, OSError)
+_PAUSE: Final = 1.0
+_PATTERN: Final = "moorage:{*}:notify"
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A runner's word: its state and when it last gave a sign of life."""
+
+    state: SessionState | None
+    heartbeat: datetime | None
+
+
+class LiveStates:
+    """The sessions' live keys."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def read(self, session_ids: Sequence[str]) -> dict[str, Sign] | None:
+        """Return each session's sign in one round trip; None if Redis does not answer."""
+        if not session_ids:
+            return {}
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for each in session_ids:
+                    pipe.hmget(SessionKeys(each).state, [FIELD.decode(), HEARTBEAT_FIELD.decode()])
+                answers = await pipe.execute(raise_on_error=False)
+        except _FAILURES:
+            return None
+        return {each: _sign(answer) for each, answer in zip(session_ids, answers, strict=True)}
+
+    async def inbox_waits(self, session_id: str) -> bool:
+        """Whether the inbox holds what the runner has not dealt with; True if nobody can tell."""
+        inbox = SessionKeys(session_id).inbox
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.xinfo_groups(inbox)
+                pipe.xrevrange(inbox, count=1)
+                groups, newest = await pipe.execute(raise_on_error=False)
+        except _FAILURES:
+            return True
+        if isinstance(groups, ResponseError) or not newest:
+            return bool(newest)  # no stream, or one that no runner has ever read
+        return any(
+            each["pending"] or _place(each["last-delivered-id"]) < _place(newest[0][0])
+            for each in groups
+            if _text(each["name"]) == INBOX_GROUP
+        )
+
+    async def remove(self, session_id: str) -> None:
+        """Delete the keys of a deleted session. Left over where Redis is away: they expire."""
+        with suppress(*_FAILURES):
+            await self._redis.unlink(*SessionKeys(session_id).lasting)
+
+    async def expire(self, session_id: str) -> None:
+        """Let the keys of a finished session expire."""
+        with suppress(*_FAILURES):
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for key in SessionKeys(session_id).lasting:
+                    pipe.expire(key, FINISHED_TTL_SECONDS)
+                await pipe.execute()
+
+    async def follow(self, notified: Callable[[Iterable[str]], None]) -> None:
+        """Pass on which sessions' states changed, as hints, until cancelled."""
+        while True:
+            try:
+                async with self._redis.pubsub(ignore_subscribe_messages=True) as hints:
+                    await hints.psubscribe(_PATTERN)
+                    async for message in hints.listen():
+                        notified([_session_of(message["channel"])])
+            except _FAILURES as error:
+                _log.warning("no hints from Redis", cause=type(error).__name__)
+            await asyncio.sleep(_PAUSE)
+
+
+def _sign(answer: Any) -> Sign:
+    if isinstance(answer, Exception):
+        return Sign(None, None)
+    raw, heartbeat = answer
+    try:
+        moment = datetime.fromtimestamp(float(heartbeat), UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        moment = None
+    return Sign(decode_state({FIELD: raw} if raw is not None else {}), moment)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def _place(entry_id: bytes | str) -> tuple[int, ...]:
+    return tuple(int(part) for part in _text(entry_id).split("-"))
+
+
+def _session_of(channel: bytes | str) -> str:
+    return _text(channel).partition("{")[2].partition("}")[0]
