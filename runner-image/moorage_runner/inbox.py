@@ -30,11 +30,12 @@ _NEW = ">"
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An entry of the inbox; `value` is None if it holds no valid input."""
+    """An entry of the inbox; `value` is None if it holds no valid input, or one seen before."""
 
     entry_id: str
     value: Input | None
     raw: bytes | None = None
+    duplicate: bool = False
 
 
 class Inbox:
@@ -68,6 +69,10 @@ class Inbox:
                 return
             left -= _PAGE
             last = f"({_text(page[-1][0])}"
+
+    def reserve(self, input_id: str) -> None:
+        """Let no entry with this id count: its input came another way."""
+        self._seen[input_id] = "reserved"
 
     async def run(self, handle: Callable[[Received], None]) -> None:
         """Hand over inputs until cancelled: first what is pending, then what comes."""
@@ -134,7 +139,7 @@ class Inbox:
             return
         if self._seen.setdefault(value.input_id, entry_id) != entry_id:
             get_logger().info("input came twice", entry=entry_id)
-            handle(Received(entry_id, None, b""))
+            handle(Received(entry_id, None, raw, duplicate=True))
             return
         self._forget_some()
         handle(Received(entry_id, value, raw))

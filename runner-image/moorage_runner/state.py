@@ -5,6 +5,7 @@ Redis that lost it has it again within HEARTBEAT_SECONDS.
 """
 
 import asyncio
+from contextlib import suppress
 from time import time
 from typing import Any
 
@@ -60,6 +61,11 @@ class StateKeeper:
         self._waiting.append(future)
         self._changed.set()
         await future
+
+    async def write_once(self) -> None:
+        """Write the state if Redis is there: the last word of a runner that fails."""
+        with suppress(*FAILURES):
+            await self._write()
 
     async def run(self) -> None:
         """Write changes and heartbeats until cancelled."""
