@@ -43,6 +43,7 @@ _SIGNS: Final = (
             r"Repository not found",
             r"does not appear to be a git repository",
             r"is this a git repository\?",
+            r"does not look like a v\d or v\d bundle file",
             r"requested URL returned error: (404|410)",
         ),
     ),
@@ -99,7 +100,7 @@ def explain(reason: Reason, attempt: Attempt, stderr: str = "") -> CloneError:
                 "raise timeouts.start."
             )
         case _:
-            text = f"Cloning {what} failed, try again or mend what git says: {detail(stderr)}"
+            text = f"Cloning {what} failed (git says {detail(stderr)!r}): mend that, or try again."
     return CloneError(reason, text)
 
 
@@ -119,7 +120,7 @@ def detail(stderr: str) -> str:
     """Return git's own last complaint on one line, without credentials, at most 300 characters."""
     lines = [line.strip() for line in own_words(stderr).splitlines() if line.strip()]
     complaints = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
-    text = redact(complaints[-1]) if complaints else "it gave no reason."
+    text = redact(complaints[-1]) if complaints else "nothing"
     return "".join(c if c.isprintable() else " " for c in text)[:_LONGEST_DETAIL]
 
 
