@@ -227,6 +227,13 @@ class SessionStatus(WireModel):
         ),
     ] = []
     pod_name: Annotated[str | None, Field(max_length=253, description="Its pod, if any.")] = None
+    pod_uid: Annotated[
+        str | None,
+        Field(
+            max_length=64,
+            description="UID of the last pod seen: with retryAt, the one whose end was counted.",
+        ),
+    ] = None
     node_name: Annotated[
         str | None, Field(max_length=253, description="The node its pod runs on.")
     ] = None
@@ -247,6 +254,10 @@ class SessionStatus(WireModel):
     attempts: Annotated[
         int, Field(ge=0, description="Pod failures in a row, back to 0 when it is Ready.")
     ] = 0
+    retry_at: Annotated[
+        Timestamp | None,
+        Field(description="When its next pod is started. Empty unless it waits for that."),
+    ] = None
     pending_approvals: Annotated[
         int, Field(ge=0, description="Permission requests that wait for an answer.")
     ] = 0
