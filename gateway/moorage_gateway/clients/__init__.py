@@ -1,0 +1,1 @@
+"""What the gateway's parts share to reach Redis."""

@@ -1,0 +1,75 @@
+"""Redis clients: every call has a time limit, none is repeated behind the caller's back."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Final
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+FAILURES: Final[tuple[type[Exception], ...]] = (RedisError, OSError, TimeoutError)
+"""What a call may raise while Redis is away, starting, full or has lost its data."""
+
+
+def make_redis(
+    url: str,
+    *,
+    timeout_seconds: float = 5.0,
+    connect_timeout_seconds: float = 2.0,
+    pool_size: int = 32,
+    client_name: str = "moorage-gateway",
+) -> Redis:
+    """Return a client for ``url``, which gives bytes. Nothing is connected before it is used.
+
+    Who calls knows whether a call may be repeated, so the client never does it.
+    """
+    return Redis.from_url(
+        url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=connect_timeout_seconds,
+        socket_keepalive=None if url.startswith("unix") else True,
+        max_connections=pool_size,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+        decode_responses=False,
+        client_name=client_name,
+    )
+
+
+async def ping(redis: Redis) -> float:
+    """Return how many seconds Redis takes to answer.
+
+    Raises:
+        RedisError, OSError, TimeoutError: if it does not.
+    """
+    started = time.perf_counter()
+    await redis.execute_command("PING")  # type: ignore[no-untyped-call]
+    return time.perf_counter() - started
+
+
+class Backoff:
+    """Waits that double up to a limit, with full jitter, so that replicas do not come in step."""
+
+    def __init__(
+        self,
+        first: float = 0.05,
+        longest: float = 2.0,
+        draw: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._first = first
+        self._longest = longest
+        self._draw = draw
+        self._tries = 0
+
+    def next(self) -> float:
+        """Return how many seconds to wait before the next try."""
+        ceiling = min(self._longest, self._first * 2 ** min(self._tries, 16))
+        self._tries += 1
+        return self._draw(self._first / 2, ceiling)
+
+    def reset(self) -> None:
+        """Begin anew after a success."""
+        self._tries = 0
