@@ -101,10 +101,15 @@ class Operations:
         if isinstance(request, Diff):
             return await self._differ.diff(limit)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, _run, self._tree, request, limit)
+        return await loop.run_in_executor(self._executor, run_operation, self._tree, request, limit)
 
 
-def _run(tree: Tree, request: Request, limit: Limit) -> Reply:
+def run_operation(tree: Tree, request: Request, limit: Limit) -> Reply:
+    """Do an operation that needs no git.
+
+    Raises:
+        OperationError: It was not done.
+    """
     match request:
         case ListFiles():
             return list_files(tree, request, limit)
