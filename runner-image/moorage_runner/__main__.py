@@ -39,7 +39,8 @@ def main(policy: RetryPolicy | None = None) -> None:
     try:
         settings = from_line() if arguments.warm else from_environment()
         code = ExitCode.COMPLETE if settings is None else _run(settings, log, console, policy)
-    except RunnerError as error:
+    except Exception as raised:  # the last line: whatever it is, it is told and logged
+        error = raised if isinstance(raised, RunnerError) else _unexpected(raised)
         path = settings.termination_log if settings else termination_log
         _leave_message(str(path) if path else None, error)
         code = error.exit_code
@@ -67,6 +68,11 @@ async def _session(settings: RunnerSettings, console: LineWriter, policy: RetryP
         return await Session(settings, settings.read_spec(), redis, console, policy).run(stop)
     finally:
         await redis.aclose()
+
+
+def _unexpected(error: Exception) -> RunnerError:
+    logs.get_logger().exception("unexpected")
+    return RunnerError(f"The runner failed ({type(error).__name__}).")
 
 
 def _leave_message(path: str | None, error: RunnerError) -> None:

@@ -21,7 +21,6 @@ def connect(url: str) -> Redis:
         url,
         socket_timeout=CALL_SECONDS,
         socket_connect_timeout=CONNECT_SECONDS,
-        socket_keepalive=None if url.startswith("unix") else True,
         retry=Retry(NoBackoff(), 0),
         protocol=2,
     )
