@@ -13,9 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from moorage_api.base import now
+from moorage_gateway.approvals import endpoints as approvals
 from moorage_gateway.context import OpenBackend
 from moorage_gateway.errors import GatewayError, error_response, translate
+from moorage_gateway.files import endpoints as files
+from moorage_gateway.health import endpoints as health
+from moorage_gateway.messages import endpoints as messages
 from moorage_gateway.middleware import BodyLimit, Guard, PlainPaths, RequestLog, request_id_of
+from moorage_gateway.sessions import endpoints as sessions
 from moorage_gateway.settings import Settings
 from moorage_gateway.wiring import open_context
 
@@ -24,7 +29,13 @@ BASE = "/api/claude-code"
 
 def routers() -> Sequence[APIRouter]:
     """Return every feature's routes."""
-    return ()
+    return (
+        health.router,
+        sessions.router,
+        messages.router,
+        approvals.router,
+        files.router,
+    )
 
 
 def create_app(

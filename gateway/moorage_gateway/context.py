@@ -14,6 +14,9 @@ from starlette.requests import HTTPConnection
 
 from moorage_gateway.backends.interface import SessionBackend
 from moorage_gateway.background import Supervisor
+from moorage_gateway.files.client import RunnerFiles
+from moorage_gateway.live.hub import Hub
+from moorage_gateway.live.watch import SessionWatch
 from moorage_gateway.settings import Settings
 
 OpenBackend = Callable[[Settings, Redis], AbstractAsyncContextManager[SessionBackend]]
@@ -35,10 +38,11 @@ class Context:
     settings: Settings
     engine: AsyncEngine
     redis: Redis
-    # For commands that wait: a bounded pool of its own, so that waiting starves nobody.
-    blocking_redis: Redis
+    files: RunnerFiles
     backend: SessionBackend
     relay: Relay
+    hub: Hub
+    watch: SessionWatch
     supervisor: Supervisor
     clock: Callable[[], datetime]
     version: str

@@ -39,6 +39,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from moorage_api.base import WireModel
 from moorage_gateway.backends.interface import BackendUnavailable, SessionExists, SessionMissing
 
 
@@ -337,3 +338,27 @@ def error_response(error: GatewayError) -> JSONResponse:
     if error.details is not None:
         body["details"] = error.details
     return JSONResponse(body, status_code=error.status, headers=dict(error.headers))
+
+
+class ErrorBody(WireModel):
+    """Every error's shape."""
+
+    error: str
+    code: str
+    details: Any = None
+
+
+_MEANING = {
+    400: "VALIDATION_ERROR: details list the fields",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND: there is none, or it is another's",
+    409: "CONFLICT or SESSION_NOT_READY",
+    413: "PAYLOAD_TOO_LARGE",
+    415: "UNSUPPORTED_TYPE",
+    503: "BACKEND_UNAVAILABLE: try again shortly",
+}
+
+
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what an operation's description says of the errors it answers with."""
+    return {status: {"model": ErrorBody, "description": _MEANING[status]} for status in statuses}

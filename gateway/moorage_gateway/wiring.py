@@ -6,33 +6,40 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from importlib.metadata import version
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 
 from moorage_api.base import now
-from moorage_gateway.background import Supervisor
+from moorage_gateway.background import Background, Supervisor
+from moorage_gateway.clients.redis import make_redis
 from moorage_gateway.context import Context, OpenBackend
 from moorage_gateway.db.engine import open_engine
 from moorage_gateway.db.migrate import migrate
+from moorage_gateway.files.client import RunnerFiles
+from moorage_gateway.live.hub import Hub
+from moorage_gateway.live.watch import SessionWatch
+from moorage_gateway.relay.relay import Relay
 from moorage_gateway.settings import Settings
 
 
-def redis_client(settings: Settings, *, size: int, timeout: float) -> Redis:
-    """Return a client whose pool never opens more than ``size`` connections."""
-    pool = BlockingConnectionPool.from_url(
+def _redis(settings: Settings) -> Redis:
+    """Return the client for commands."""
+    return make_redis(
         settings.redis_url.get_secret_value(),
-        max_connections=size,
-        timeout=timeout,
-        socket_timeout=timeout,
-        socket_connect_timeout=settings.redis.connect_timeout_seconds,
+        timeout_seconds=settings.redis.timeout_seconds,
+        connect_timeout_seconds=settings.redis.connect_timeout_seconds,
+        pool_size=settings.redis.pool_size,
     )
-    return Redis.from_pool(pool)
 
 
-class NoRelay:
-    """Stands in until the relay is wired."""
-
-    async def flush(self, session_id: str) -> None:
-        """Send nothing."""
+def _files_redis(settings: Settings) -> Redis:
+    """Return a client for file operations, which wait: they must starve nobody else."""
+    return make_redis(
+        settings.redis_url.get_secret_value(),
+        timeout_seconds=settings.files.timeout_seconds + settings.redis.timeout_seconds,
+        connect_timeout_seconds=settings.redis.connect_timeout_seconds,
+        pool_size=2 * settings.files.concurrency,
+        client_name="moorage-gateway-files",
+    )
 
 
 @asynccontextmanager
@@ -46,34 +53,40 @@ async def open_context(
         engine = await stack.enter_async_context(
             open_engine(settings.database_location, settings.database)
         )
-        redis = await stack.enter_async_context(
-            redis_client(
-                settings, size=settings.redis.pool_size, timeout=settings.redis.timeout_seconds
-            )
-        )
-        blocking = await stack.enter_async_context(
-            redis_client(
-                settings,
-                size=settings.files.concurrency,
-                timeout=settings.files.timeout_seconds + settings.redis.timeout_seconds,
-            )
+        redis = await stack.enter_async_context(_redis(settings))
+        files = RunnerFiles(
+            await stack.enter_async_context(_files_redis(settings)),
+            timeout_seconds=settings.files.timeout_seconds,
+            concurrency=settings.files.concurrency,
         )
         backend = await stack.enter_async_context(open_backend(settings, redis))
-        supervisor = Supervisor([])
+        closing = asyncio.Event()
+        relay = Relay(redis, engine, clock)
+        hub = Hub(redis, closing)
+        watch = SessionWatch(backend, hub)
+        supervisor = Supervisor(
+            [
+                Background("relay", relay.run),
+                Background("hub", hub.run),
+                Background("watch", watch.run),
+            ]
+        )
         running = asyncio.create_task(supervisor.run(), name="background")
         stack.push_async_callback(_stop, running)
         yield Context(
             settings=settings,
             engine=engine,
             redis=redis,
-            blocking_redis=blocking,
             backend=backend,
-            relay=NoRelay(),
+            relay=relay,
+            files=files,
+            hub=hub,
+            watch=watch,
             supervisor=supervisor,
             clock=clock,
             version=version("moorage"),
             started_at=clock(),
-            closing=asyncio.Event(),
+            closing=closing,
         )
 
 

@@ -1,0 +1,1 @@
+"""Approvals: what Claude asks to be allowed, and who decided what."""

@@ -1,0 +1,142 @@
+"""What can be done with approvals."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from moorage_api.inbox import PermissionDecision, decode_input
+from moorage_api.resources import ClaudeSession
+from moorage_gateway import outbox
+from moorage_gateway.approvals.repository import ApprovalRepository, ApprovalRow
+from moorage_gateway.approvals.schemas import ApprovalList, ApprovalQuery, ApprovalView, Decide
+from moorage_gateway.approvals.view import refusal, state_of, view
+from moorage_gateway.auth.access import id_of, visible_sessions
+from moorage_gateway.auth.principal import Principal
+from moorage_gateway.context import Context
+from moorage_gateway.errors import NotFound, SessionFinished
+from moorage_gateway.sessions.creation import row_for
+from moorage_gateway.sessions.live import read_live
+from moorage_gateway.sessions.repository import SessionRepository
+from moorage_gateway.sessions.waking import wake
+
+_APPROVAL_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,180}")
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalService:
+    """Approvals of the sessions that one principal may see."""
+
+    context: Context
+    principal: Principal
+
+    async def of_all(self, query: ApprovalQuery) -> ApprovalList:
+        """Return the approvals of all sessions."""
+        return await self.of(visible_sessions(self.context.backend, self.principal), query)
+
+    async def of(self, sessions: Sequence[ClaudeSession], query: ApprovalQuery) -> ApprovalList:
+        """Return the approvals of these sessions. A session that ended waits for nobody."""
+        pending = query.state == "pending"
+        ids = [
+            id_of(session)
+            for session in sessions
+            if not (pending and session.status.phase.finished)
+        ]
+        async with self.context.engine.connect() as connection:
+            rows = await ApprovalRepository(connection).of_sessions(ids, open_only=pending)
+            known = {(row.session_id, row.id) for row in rows}
+            asked = [row for row in await self._asked(ids) if (row.session_id, row.id) not in known]
+            if pending and asked:  # what was decided is no longer open, though still in the state
+                standing = await ApprovalRepository(connection).of_sessions(
+                    [row.session_id for row in asked], open_only=False
+                )
+                decided = {(row.session_id, row.id) for row in standing}
+                asked = [row for row in asked if (row.session_id, row.id) not in decided]
+        moment = self.context.clock()
+        found = [
+            view(row, moment)
+            for row in sorted([*rows, *asked], key=lambda row: (row.requested_at, row.id))
+            if query.state in {None, state_of(row, moment)}
+        ]
+        return ApprovalList(approvals=found, total=len(found))
+
+    async def decide(
+        self, session: ClaudeSession, approval_id: str, request: Decide
+    ) -> ApprovalView:
+        """Decide, if nobody did before; the first decision stands."""
+        session_id = id_of(session)
+        if not _APPROVAL_ID.fullmatch(approval_id):
+            raise NotFound("approval", approval_id)
+        decision = PermissionDecision(
+            input_id=f"{approval_id}:decision",
+            approval_id=approval_id,
+            decision=request.decision,
+            message=request.message,
+            updated_input=request.updated_input,
+            scope=request.scope,
+        )
+        await self._make_known(session, approval_id)
+        row, first = await self._decide(session, decision)
+        if first:
+            await wake(self.context, session)
+            await outbox.deliver(self.context.relay, session_id)
+        return view(row, self.context.clock())
+
+    async def _decide(
+        self, session: ClaudeSession, decision: PermissionDecision
+    ) -> tuple[ApprovalRow, bool]:
+        session_id, moment = id_of(session), self.context.clock()
+        async with self.context.engine.begin() as connection:
+            repository = ApprovalRepository(connection)
+            first = not session.status.phase.finished and await repository.decide(
+                session_id, decision, self.principal.user_id, moment
+            )
+            if first:
+                await outbox.put(connection, session_id, decision, moment)
+            row = await repository.get(session_id, decision.approval_id)
+            body = await repository.input_body(session_id, decision.input_id)
+        if row is None:
+            raise NotFound("approval", decision.approval_id)
+        if not first:
+            self._explain(session, row, decision, body)
+        return row, first
+
+    def _explain(
+        self, session: ClaudeSession, row: ApprovalRow, given: PermissionDecision, body: str | None
+    ) -> None:
+        """Raise why the decision was not taken, unless it is the one that stands."""
+        standing = decode_input(body.encode()) if body else None
+        if row.decision is None and row.outcome is None and session.status.phase.finished:
+            raise SessionFinished(row.session_id, session.status.phase)
+        refused = refusal(
+            row, given, standing if isinstance(standing, PermissionDecision) else None
+        )
+        if refused is not None:
+            raise refused
+
+    async def _make_known(self, session: ClaudeSession, approval_id: str) -> None:
+        """Write down what the session asks, if the recorder has not yet.
+
+        Raises:
+            NotFound: if neither the database nor the session knows of it.
+        """
+        session_id = id_of(session)
+        async with self.context.engine.connect() as connection:
+            if await ApprovalRepository(connection).get(session_id, approval_id) is not None:
+                return
+        asked = [row for row in await self._asked([session_id]) if row.id == approval_id]
+        if not asked:
+            raise NotFound("approval", approval_id)
+        async with self.context.engine.begin() as connection:
+            await SessionRepository(connection).add(row_for(session, self.context.clock()))
+            await ApprovalRepository(connection).add(asked[0])
+
+    async def _asked(self, session_ids: Sequence[str]) -> list[ApprovalRow]:
+        """Return what the sessions ask at this moment, by their own word."""
+        live = await read_live(self.context.redis, session_ids) or {}
+        return [
+            ApprovalRow.of(session_id, request)
+            for session_id, facts in live.items()
+            if facts.state is not None
+            for request in facts.state.pending_approvals
+        ]

@@ -1,0 +1,1 @@
+"""Whether the gateway and what it needs are well."""

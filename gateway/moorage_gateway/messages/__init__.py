@@ -1,0 +1,1 @@
+"""Messages: send one, read the conversation."""

@@ -1,0 +1,104 @@
+"""The messages' rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moorage_gateway.db.statements import insert_once
+from moorage_gateway.db.tables import inputs, messages
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message's row."""
+
+    position: int
+    id: str
+    turn_id: str | None
+    role: str
+    content: str
+    thinking: str | None
+    tool_calls: list[dict[str, Any]] | None
+    tool_results: list[dict[str, Any]] | None
+    parent_tool_use_id: str | None
+    claude_session_id: str | None
+    created_at: datetime
+
+
+_COLUMNS = [messages.c[name] for name in MessageRow.__slots__]
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message of the user's."""
+
+    session_id: str
+    id: str
+    content: str
+    claude_session_id: str | None
+    created_at: datetime
+
+
+class MessageRepository:
+    """Reads and writes messages on one connection; the caller commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, new: NewMessage) -> bool:
+        """Insert the message unless there is one with its id; returns whether it was inserted."""
+        values = {name: getattr(new, name) for name in NewMessage.__slots__}
+        return await insert_once(
+            self._connection, messages, values | {"role": "user"}, key=("session_id", "id")
+        )
+
+    async def get(self, session_id: str, message_id: str) -> MessageRow | None:
+        """Return the message, if there is one."""
+        found = await self._fetch(
+            select(*_COLUMNS).where(
+                messages.c.session_id == session_id, messages.c.id == message_id
+            )
+        )
+        return found[0] if found else None
+
+    async def input_body(self, session_id: str, input_id: str) -> str | None:
+        """Return the input that the message went out as."""
+        query = select(inputs.c.body).where(
+            inputs.c.session_id == session_id, inputs.c.id == input_id
+        )
+        body: str | None = await self._connection.scalar(query)
+        return body
+
+    async def heads(
+        self, session_id: str, after: int | None, limit: int | None
+    ) -> list[MessageRow]:
+        """Return the messages that begin a turn, oldest first."""
+        query = (
+            select(*_COLUMNS)
+            .where(messages.c.session_id == session_id, messages.c.role == "user")
+            .where(messages.c.turn_id.is_(None) | (messages.c.turn_id == messages.c.id))
+            .order_by(messages.c.position)
+            .limit(limit)
+        )
+        return await self._fetch(
+            query if after is None else query.where(messages.c.position > after)
+        )
+
+    async def children(self, session_id: str, turn_ids: Sequence[str]) -> list[MessageRow]:
+        """Return the messages that belong to these turns, oldest first."""
+        if not turn_ids:
+            return []
+        query = (
+            select(*_COLUMNS)
+            .where(messages.c.session_id == session_id, messages.c.turn_id.in_(turn_ids))
+            .where(messages.c.id != messages.c.turn_id)
+            .order_by(messages.c.position)
+        )
+        return await self._fetch(query)
+
+    async def _fetch(self, query: Select[Any]) -> list[MessageRow]:
+        return [MessageRow(**row) for row in (await self._connection.execute(query)).mappings()]

@@ -1,0 +1,159 @@
+"""What can be done with messages."""
+
+import asyncio
+from dataclasses import dataclass
+
+from moorage_api.inbox import Prompt, decode_input
+from moorage_api.resources import ClaudeSession
+from moorage_api.resources.parts import MAX_PROMPT
+from moorage_gateway import outbox
+from moorage_gateway.auth.access import id_of
+from moorage_gateway.auth.principal import Principal
+from moorage_gateway.context import Context
+from moorage_gateway.errors import KeyReused, Mistake, RequestInvalid, SessionFinished, TooLarge
+from moorage_gateway.messages.conversation import nest
+from moorage_gateway.messages.repository import MessageRepository, MessageRow, NewMessage
+from moorage_gateway.messages.schemas import (
+    Conversation,
+    MessageQuery,
+    MessageSent,
+    SendMessage,
+    SentMessage,
+    SessionBrief,
+)
+from moorage_gateway.requests import derived_id, random_id
+from moorage_gateway.sessions.creation import row_for
+from moorage_gateway.sessions.repository import SessionRepository
+from moorage_gateway.sessions.service import SessionService
+from moorage_gateway.sessions.waking import wake
+
+
+@dataclass(frozen=True, slots=True)
+class MessageService:
+    """Messages of sessions that one principal may see."""
+
+    context: Context
+    principal: Principal
+
+    async def send(
+        self, session: ClaudeSession, request: SendMessage, key: str | None
+    ) -> MessageSent:
+        """Take a message: once written down it is sure to reach the session."""
+        if len(request.content) > MAX_PROMPT:
+            raise TooLarge("the message", MAX_PROMPT, "characters")
+        key = key or request.id
+        session_id = id_of(session)
+        prompt = Prompt(
+            input_id=(
+                derived_id("message", session_id, self.principal.user_id, key)
+                if key
+                else random_id()
+            ),
+            content=request.content,
+            allowed_tools=request.allowed_tools,
+        )
+        standing = await self._standing(session_id, prompt, key) if key else None
+        phase = session.status.phase
+        if standing is None and phase.finished:
+            raise SessionFinished(session_id, phase)
+        waking = False
+        if standing is None:
+            # Woken first: if that fails nothing was accepted, and the other way round a message
+            # would wait for somebody to wake the session.
+            waking = await wake(self.context, session)
+            standing = await self._write(session, prompt, key)
+            waking |= await wake(self.context, self.context.backend.get(session_id))
+        await outbox.deliver(self.context.relay, session_id)
+        return MessageSent(message=standing, waking=waking)
+
+    async def _standing(self, session_id: str, prompt: Prompt, key: str) -> SentMessage | None:
+        async with self.context.engine.connect() as connection:
+            return await _find(MessageRepository(connection), session_id, prompt, key)
+
+    async def _write(self, session: ClaudeSession, prompt: Prompt, key: str | None) -> SentMessage:
+        """Write message and input down, both or neither."""
+        moment = self.context.clock()
+        new = NewMessage(
+            session_id=id_of(session),
+            id=prompt.input_id,
+            content=prompt.content,
+            claude_session_id=session.status.claude_session_id,
+            created_at=moment,
+        )
+        async with self.context.engine.begin() as connection:
+            sessions = SessionRepository(connection)
+            await sessions.add(row_for(session, moment))
+            await sessions.change(new.session_id, {"last_accessed_at": moment})
+            repository = MessageRepository(connection)
+            if not await repository.add(new):  # another request with the same key was faster
+                standing = await _find(repository, new.session_id, prompt, key or "")
+                if standing is not None:
+                    return standing
+            await outbox.put(connection, new.session_id, prompt, moment)
+        return SentMessage(
+            id=new.id,
+            session_id=new.session_id,
+            content=new.content,
+            timestamp=new.created_at,
+            claude_session_id=new.claude_session_id,
+        )
+
+    async def read(self, session: ClaudeSession, query: MessageQuery) -> Conversation:
+        """Return a part of the conversation."""
+        session_id = id_of(session)
+        (heads, children), standing = await asyncio.gather(
+            self._rows(session_id, query),
+            SessionService(self.context, self.principal).describe(session),
+        )
+        shown = heads[: query.limit]
+        return Conversation(
+            messages=nest(session_id, shown, children),
+            session=SessionBrief(
+                id=session_id,
+                is_working=standing.is_working,
+                current_job_id=standing.current_job_id,
+                last_job_status=standing.last_job_status,
+                status=standing.status,
+            ),
+            has_more=len(heads) > len(shown),
+        )
+
+    async def _rows(
+        self, session_id: str, query: MessageQuery
+    ) -> tuple[list[MessageRow], list[MessageRow]]:
+        async with self.context.engine.connect() as connection:
+            repository = MessageRepository(connection)
+            after = None
+            if query.after is not None:
+                known = await repository.get(session_id, query.after)
+                if known is None:
+                    raise RequestInvalid([Mistake("after", "there is no message with this id")])
+                after = known.position
+            limit = None if query.limit is None else query.limit + 1
+            heads = await repository.heads(session_id, after, limit)
+            turns = [head.id for head in heads[: query.limit]]
+            return heads, await repository.children(session_id, turns)
+
+
+async def _find(
+    repository: MessageRepository, session_id: str, prompt: Prompt, key: str
+) -> SentMessage | None:
+    """Return the message that was sent under the same key.
+
+    Raises:
+        KeyReused: if its content was another.
+    """
+    row = await repository.get(session_id, prompt.input_id)
+    if row is None:
+        return None
+    body = await repository.input_body(session_id, prompt.input_id)
+    same = decode_input(body.encode()) == prompt if body else row.content == prompt.content
+    if not same:
+        raise KeyReused(key)
+    return SentMessage(
+        id=row.id,
+        session_id=session_id,
+        content=row.content,
+        timestamp=row.created_at,
+        claude_session_id=row.claude_session_id,
+    )

@@ -1,0 +1,58 @@
+"""The outbox: what goes into a session's inbox is written in the request's own transaction."""
+
+from datetime import datetime
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moorage_api.inbox import Input, encode_input
+from moorage_gateway.clients.redis import FAILURES
+from moorage_gateway.context import Relay
+from moorage_gateway.db.statements import insert_once
+from moorage_gateway.db.tables import inputs, messages
+
+log = structlog.get_logger(__name__)
+
+
+async def put(connection: AsyncConnection, session_id: str, value: Input, moment: datetime) -> bool:
+    """Write ``value`` down to be sent. Returns False if its id is there already."""
+    return await insert_once(
+        connection,
+        inputs,
+        {
+            "session_id": session_id,
+            "id": value.input_id,
+            "body": encode_input(value).decode(),
+            "created_at": moment,
+        },
+        key=("session_id", "id"),
+    )
+
+
+async def deliver(relay: Relay, session_id: str) -> None:
+    """Send what waits for this session now; where that fails, the relay does it later."""
+    try:
+        await relay.flush(session_id)
+    except FAILURES as error:
+        log.warning("input is sent later", session=session_id, reason=type(error).__name__)
+
+
+async def waiting_prompts(connection: AsyncConnection, session_ids: list[str]) -> dict[str, str]:
+    """Return, for each of the sessions that has one, the first message no runner took yet."""
+    if not session_ids:
+        return {}
+    query = (
+        select(inputs.c.session_id, inputs.c.id)
+        .join(
+            messages,
+            (messages.c.session_id == inputs.c.session_id) & (messages.c.id == inputs.c.id),
+        )
+        .where(
+            inputs.c.session_id.in_(session_ids),
+            inputs.c.done_at.is_(None),
+            messages.c.taken_at.is_(None),
+        )
+        .order_by(inputs.c.sequence.desc())
+    )
+    return {row.session_id: row.id for row in await connection.execute(query)}

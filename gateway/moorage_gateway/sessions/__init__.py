@@ -1,0 +1,1 @@
+"""Sessions: create, find, describe, steer."""

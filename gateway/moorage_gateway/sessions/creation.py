@@ -1,0 +1,153 @@
+"""From a request to the spec of a new session. Pure, but for the home folder in `~`."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from moorage_api.names import LABEL_MANAGED_BY, LABEL_OWNER, slug
+from moorage_api.resources import ClaudeSession, SessionSpec
+from moorage_api.resources.parts import MAX_PROMPT, Claude, Repository
+from moorage_gateway.auth.access import id_of
+from moorage_gateway.backends.interface import NewSession
+from moorage_gateway.errors import Mistake, RequestInvalid, TooLarge, mistakes_in
+from moorage_gateway.sessions.repository import SessionRow
+from moorage_gateway.sessions.schemas import CreateSession
+
+_URLS: Final = ("https://", "http://")
+_ONE_OF: Final = "name one of projectPath, folderName and repository"
+
+
+def build(request: CreateSession, session_id: str, owner: str, *, local_paths: bool) -> NewSession:
+    """Return the session that ``request`` asks for.
+
+    Raises:
+        RequestInvalid: with the field's path, in the request's terms.
+        TooLarge: if the prompt is.
+    """
+    if request.prompt is not None and len(request.prompt) > MAX_PROMPT:
+        raise TooLarge("the prompt", MAX_PROMPT, "characters")
+    if request.template is not None:
+        raise _wrong("template", "there are no templates here: leave it out")
+    repository = _repository(request, local_paths=local_paths)
+    try:
+        spec = SessionSpec(
+            repository=repository,
+            prompt=request.prompt,
+            interactive=request.interactive,
+            owner=owner,
+            claude=_claude(request),
+            budget=request.budget,
+            timeouts=request.timeouts,
+            workspace=request.workspace,
+        )
+    except ValidationError as error:
+        raise RequestInvalid(mistakes_in(error.errors())) from None
+    return NewSession(
+        session_id=session_id,
+        name=slug(_stem(repository.url), session_id.replace("-", "")[:12]),
+        spec=spec,
+        labels={LABEL_OWNER: slug(owner), LABEL_MANAGED_BY: "moorage-gateway"},
+        annotations={},
+    )
+
+
+def row_of(
+    request: CreateSession, new: NewSession, digest: str | None, moment: datetime
+) -> SessionRow:
+    """Return the row that goes with the new session."""
+    assert new.spec.repository is not None  # noqa: S101 - `build` never leaves it out
+    return SessionRow(
+        id=new.session_id,
+        name=new.name,
+        owner_id=new.spec.owner,
+        context=request.context,
+        metadata=request.metadata.stored() if request.metadata else None,
+        project_path=request.project_path or new.spec.repository.url,
+        request_digest=digest,
+        archived=False,
+        created_at=moment,
+        updated_at=moment,
+        last_accessed_at=moment,
+    )
+
+
+def row_for(session: ClaudeSession, moment: datetime) -> SessionRow:
+    """Return a row for a session that was not created through the gateway."""
+    created = session.metadata.creation_timestamp or moment
+    repository = session.spec.repository
+    return SessionRow(
+        id=id_of(session),
+        name=session.metadata.name,
+        owner_id=session.spec.owner,
+        context=None,
+        metadata=None,
+        project_path=repository.url if repository else "",
+        request_digest=None,
+        archived=False,
+        created_at=created,
+        updated_at=created,
+        last_accessed_at=created,
+    )
+
+
+def _repository(request: CreateSession, *, local_paths: bool) -> Repository:
+    given = [
+        name
+        for name, value in (
+            ("projectPath", request.project_path),
+            ("folderName", request.folder_name),
+            ("repository", request.repository),
+        )
+        if value is not None
+    ]
+    if len(given) != 1:
+        raise _wrong(given[1] if given else "projectPath", _ONE_OF)
+    if request.folder_name is not None:
+        raise _wrong("folderName", "no repositories are configured here: use projectPath")
+    field = "projectPath" if request.repository is None else "repository.url"
+    url = request.project_path or (request.repository.url if request.repository else "")
+    location = _location(url, field, local_paths=local_paths)
+    wanted = request.repository.model_dump(exclude_unset=True) if request.repository else {}
+    branch = request.metadata.branch if request.metadata else None
+    try:
+        return Repository.model_validate(
+            {**wanted, "url": location, "ref": wanted.get("ref") or branch or None}
+        )
+    except ValidationError as error:
+        raise RequestInvalid(
+            [
+                Mistake("metadata.branch" if mistake.path == "ref" else field, mistake.message)
+                for mistake in mistakes_in(error.errors())
+            ]
+        ) from None
+
+
+def _location(url: str, field: str, *, local_paths: bool) -> str:
+    """Return where to clone from: the URL, or the absolute path of a folder of this machine."""
+    if url.lower().startswith(_URLS):
+        return url
+    if not local_paths:
+        raise _wrong(field, "write an https URL: folders of this machine are not accepted here")
+    if not url.startswith(("/", "~/")) and url != "~":
+        raise _wrong(field, "write an https URL or an absolute path, such as /home/me/project")
+    try:
+        return str(Path(url).expanduser())
+    except RuntimeError:
+        raise _wrong(field, "there is no home folder that ~ could stand for") from None
+
+
+def _claude(request: CreateSession) -> Claude:
+    tools = request.metadata.allowed_tools if request.metadata else None
+    if tools is None or "allowed_tools" in request.claude.model_fields_set:
+        return request.claude
+    return request.claude.model_copy(update={"allowed_tools": tools})
+
+
+def _stem(url: str) -> str:
+    return url.rstrip("/").rpartition("/")[2].removesuffix(".git")[:40] or "session"
+
+
+def _wrong(path: str, message: str) -> RequestInvalid:
+    return RequestInvalid([Mistake(path, message)])

@@ -1,0 +1,98 @@
+"""The sessions' rows: what the gateway knows of a session beyond its resource."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moorage_api.events import TurnOutcome
+from moorage_gateway.db.statements import insert_once
+from moorage_gateway.db.tables import sessions, turns
+from moorage_gateway.outbox import waiting_prompts
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session's row."""
+
+    id: str
+    name: str
+    owner_id: str | None
+    context: Any
+    metadata: dict[str, Any] | None
+    project_path: str
+    request_digest: str | None
+    archived: bool
+    created_at: datetime
+    updated_at: datetime
+    last_accessed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the database knows of some sessions."""
+
+    rows: Mapping[str, SessionRow]
+    waiting: Mapping[str, str]
+    outcomes: Mapping[str, TurnOutcome]
+
+
+class SessionRepository:
+    """Reads and writes rows on one connection; the caller commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, row: SessionRow) -> bool:
+        """Insert ``row`` unless there is one with its id; returns whether it was inserted."""
+        values = {name: getattr(row, name) for name in SessionRow.__slots__}
+        return await insert_once(self._connection, sessions, values, key=("id",))
+
+    async def get(self, session_id: str) -> SessionRow | None:
+        """Return the row, if there is one."""
+        found = await self._rows([session_id])
+        return found.get(session_id)
+
+    async def recorded(self, session_ids: Sequence[str]) -> Recorded:
+        """Return what is known of these sessions."""
+        return Recorded(
+            rows=await self._rows(session_ids),
+            waiting=await waiting_prompts(self._connection, list(session_ids)),
+            outcomes=await self._outcomes(session_ids),
+        )
+
+    async def archived_ids(self) -> frozenset[str]:
+        """Return the ids of all archived sessions."""
+        query = select(sessions.c.id).where(sessions.c.archived.is_(True))
+        return frozenset((await self._connection.scalars(query)).all())
+
+    async def change(self, session_id: str, values: Mapping[str, Any]) -> None:
+        """Set columns of the row."""
+        await self._connection.execute(
+            update(sessions).where(sessions.c.id == session_id).values(**values)
+        )
+
+    async def remove(self, session_id: str) -> None:
+        """Delete the row with everything that hangs on it."""
+        await self._connection.execute(delete(sessions).where(sessions.c.id == session_id))
+
+    async def _rows(self, session_ids: Sequence[str]) -> dict[str, SessionRow]:
+        query = select(sessions).where(sessions.c.id.in_(session_ids))
+        return {
+            row["id"]: SessionRow(**row)
+            for row in (await self._connection.execute(query)).mappings()
+        }
+
+    async def _outcomes(self, session_ids: Sequence[str]) -> dict[str, TurnOutcome]:
+        last = (
+            select(turns.c.session_id, func.max(turns.c.ended_at))
+            .where(turns.c.session_id.in_(session_ids))
+            .group_by(turns.c.session_id)
+        )
+        query = select(turns.c.session_id, turns.c.outcome).where(
+            tuple_(turns.c.session_id, turns.c.ended_at).in_(last)
+        )
+        return {row.session_id: row.outcome for row in await self._connection.execute(query)}

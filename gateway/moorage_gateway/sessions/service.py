@@ -1,0 +1,151 @@
+"""What can be done with sessions."""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from moorage_api.resources import ClaudeSession
+from moorage_gateway.auth.access import id_of, visible_session, visible_sessions
+from moorage_gateway.auth.principal import Principal
+from moorage_gateway.backends.interface import NewSession, SessionExists, SessionMissing
+from moorage_gateway.context import Context
+from moorage_gateway.errors import KeyReused, NotFound, SessionFinished
+from moorage_gateway.requests import content_digest, derived_id
+from moorage_gateway.sessions.creation import build, row_for, row_of
+from moorage_gateway.sessions.live import NOTHING, read_live
+from moorage_gateway.sessions.repository import Recorded, SessionRepository
+from moorage_gateway.sessions.schemas import (
+    CreateSession,
+    PatchSession,
+    SessionPage,
+    SessionQuery,
+    SessionView,
+)
+from moorage_gateway.sessions.selection import select
+from moorage_gateway.sessions.view import Known, view
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionService:
+    """Sessions, as one principal may see and steer them."""
+
+    context: Context
+    principal: Principal
+
+    async def create(self, request: CreateSession, key: str | None) -> SessionView:
+        """Create a session; with the same key and content again, return the same one."""
+        user = self.principal.user_id
+        session_id = str(uuid.uuid4()) if key is None else derived_id("session", user, key)
+        digest = None if key is None else content_digest(request)
+        new = build(
+            request,
+            session_id,
+            user,
+            local_paths=self.context.settings.sessions.allow_local_paths,
+        )
+        row = row_of(request, new, digest, self.context.clock())
+        async with self.context.engine.begin() as connection:
+            repository = SessionRepository(connection)
+            added = await repository.add(row)
+            standing = row if added else await repository.get(session_id)
+        if standing is not None and standing.request_digest != digest:
+            raise KeyReused(key or "")
+        session = await self._create(new, undo=added)
+        return await self.describe(session)
+
+    async def _create(self, new: NewSession, *, undo: bool) -> ClaudeSession:
+        """Create the resource, unless it is there; if that fails, remove the row that was made."""
+        backend = self.context.backend
+        try:
+            return await backend.create(new)
+        except SessionExists:
+            return visible_session(backend, self.principal, new.session_id)
+        except Exception:
+            if undo:
+                await self._forget(new.session_id)
+            raise
+
+    async def _forget(self, session_id: str) -> None:
+        async with self.context.engine.begin() as connection:
+            await SessionRepository(connection).remove(session_id)
+
+    async def find(self, query: SessionQuery) -> SessionPage:
+        """Return the sessions that ``query`` asks for."""
+        async with self.context.engine.connect() as connection:
+            archived = await SessionRepository(connection).archived_ids()
+        found = select(visible_sessions(self.context.backend, self.principal), archived, query)
+        page = found[query.offset : query.offset + query.limit]
+        return SessionPage(
+            sessions=await self._views(page),
+            total=len(found),
+            limit=query.limit,
+            offset=query.offset,
+        )
+
+    async def describe(self, session: ClaudeSession) -> SessionView:
+        """Return the session as clients see it."""
+        (found,) = await self._views([session])
+        return found
+
+    async def _views(self, sessions: Sequence[ClaudeSession]) -> list[SessionView]:
+        ids = [id_of(session) for session in sessions]
+        recorded, live = await asyncio.gather(
+            self._recorded(ids), read_live(self.context.redis, ids)
+        )
+        moment = self.context.clock()
+        return [
+            view(
+                Known(
+                    session=session,
+                    row=recorded.rows.get(session_id) or row_for(session, moment),
+                    live=(live or {}).get(session_id, NOTHING),
+                    waiting=recorded.waiting.get(session_id),
+                    outcome=recorded.outcomes.get(session_id),
+                )
+            )
+            for session_id, session in zip(ids, sessions, strict=True)
+        ]
+
+    async def _recorded(self, ids: Sequence[str]) -> Recorded:
+        async with self.context.engine.connect() as connection:
+            return await SessionRepository(connection).recorded(ids)
+
+    async def patch(self, session: ClaudeSession, request: PatchSession) -> SessionView:
+        """Change what the client keeps with the session."""
+        moment = self.context.clock()
+        values: dict[str, Any] = {"updated_at": moment, "last_accessed_at": moment}
+        given = request.model_fields_set
+        if "context" in given:
+            values["context"] = request.context
+        if "metadata" in given:
+            values["metadata"] = request.metadata.stored() if request.metadata else None
+        if request.status is not None:
+            values["archived"] = request.status == "archived"
+        async with self.context.engine.begin() as connection:
+            repository = SessionRepository(connection)
+            await repository.add(row_for(session, moment))
+            await repository.change(id_of(session), values)
+        return await self.describe(session)
+
+    async def delete(self, session: ClaudeSession) -> None:
+        """Delete the session, what runs for it, and its history."""
+        await self.context.backend.delete(id_of(session))
+        await self._forget(id_of(session))
+
+    async def suspend(self, session: ClaudeSession, *, suspend: bool) -> SessionView:
+        """Stop the session's runner and keep everything; or run it again."""
+        phase = session.status.phase
+        if phase.finished:
+            raise SessionFinished(id_of(session), phase)
+        if session.spec.suspend != suspend:
+            try:
+                session = await self.context.backend.suspend(id_of(session), suspend=suspend)
+            except SessionMissing:
+                raise NotFound("session", id_of(session)) from None
+        return await self.describe(session)
