@@ -32,11 +32,15 @@ _BEATS_AT_ONCE: Final = 50
 _BEAT_PAUSE: Final = 0.005
 
 
-class Beating(Protocol):
-    """A client to which the heartbeat goes."""
+class Client(Protocol):
+    """Somebody who holds a stream open."""
 
     def beat(self) -> None:
         """Say that the connection lives."""
+        ...
+
+    def end(self, reason: EndReason) -> None:
+        """Say goodbye."""
         ...
 
 
@@ -45,7 +49,7 @@ class Hub:
 
     def __init__(self, redis: Redis, closing: asyncio.Event) -> None:
         self.reader = StreamReader(redis)
-        self.beating: set[Beating] = set()
+        self.clients: set[Client] = set()
         self._closing = closing
         self._cursors: dict[str, Cursor] = {}
         self._outlets: dict[Outlet, int] = {}
@@ -71,7 +75,7 @@ class Hub:
         subscription = Subscription(cursor, outlet, types)
         cursor.clients.add(subscription)
         self._outlets[outlet] = self._outlets.get(outlet, 0) + 1
-        if self._closing.is_set():
+        if self.closing:
             outlet.end("shutdown")
         return subscription
 
@@ -142,6 +146,11 @@ class Hub:
             cursor.end(reason)
 
     @property
+    def closing(self) -> bool:
+        """Whether the process is about to end."""
+        return self._closing.is_set()
+
+    @property
     def connected(self) -> bool:
         """Whether the reader reaches Redis."""
         return self._reading.connected
@@ -161,6 +170,8 @@ class Hub:
     async def _close(self) -> None:
         """End all clients at once when the process is about to end."""
         await self._closing.wait()
+        for client in tuple(self.clients):
+            client.end("shutdown")
         for outlet in tuple(self._outlets):
             outlet.end("shutdown")
 
@@ -168,9 +179,8 @@ class Hub:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             await self._reading.check()
-            beating = list(self.beating)
-            for number, client in enumerate(beating):
-                if client in self.beating:
+            for number, client in enumerate(tuple(self.clients)):
+                if client in self.clients:
                     client.beat()
                 if number % _BEATS_AT_ONCE == _BEATS_AT_ONCE - 1:
                     await asyncio.sleep(_BEAT_PAUSE)

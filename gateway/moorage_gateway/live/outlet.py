@@ -73,7 +73,8 @@ class Outlet:
     async def room(self) -> None:
         """Wait until everything was taken, or the end has come: backpressure for who can wait."""
         if self._pending and self.end_reason is None:
-            self._room = asyncio.Event()
+            if self._room is None:
+                self._room = asyncio.Event()
             await self._room.wait()
 
     @property

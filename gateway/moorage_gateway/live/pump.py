@@ -8,6 +8,7 @@ task per idle client.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from types import coroutine
 from typing import Any, Final
 
@@ -102,12 +103,12 @@ def _rest(steps: Generator[Any, Any, None], waits_for: Any) -> Coroutine[Any, An
         while True:
             try:
                 value = yield waits_for
-            except BaseException as error:
-                step, argument = steps.throw, error
+            except BaseException as error:  # a cancellation goes in there as well
+                advance = partial(steps.throw, error)
             else:
-                step, argument = steps.send, value
+                advance = partial(steps.send, value)
             try:
-                waits_for = step(argument)
+                waits_for = advance()
             except StopIteration:
                 return
 

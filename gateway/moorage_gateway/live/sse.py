@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.ids import EventId
 from moorage_gateway.live.items import Types
-from moorage_gateway.live.outlet import Outlet
+from moorage_gateway.live.outlet import EndReason, Outlet
 from moorage_gateway.live.pump import PING, RETRY_MS, Pump
 
 _HEADERS: Final = {
@@ -52,18 +52,19 @@ class EventStream(Response):
         starting = None
         try:
             self.attach()
-            self.hub.beating.add(self)
+            self.hub.clients.add(self)
             self.outlet.listen(pump.flush)
             starting = asyncio.create_task(self.start(pump))
             starting.add_done_callback(self._started)
-            pump.flush()  # the process may be ending already
+            if self.hub.closing:
+                self.end("shutdown")
             while (await receive())["type"] != "http.disconnect":
                 pass
         except asyncio.CancelledError:
             if not self._given_up:
                 raise
         finally:
-            self.hub.beating.discard(self)
+            self.hub.clients.discard(self)
             pump.stop()
             if starting is not None:
                 starting.cancel()
@@ -90,6 +91,10 @@ class EventStream(Response):
             self._give_up()
         elif pump.idle:
             pump.write(self.ping())
+
+    def end(self, reason: EndReason) -> None:
+        """Say goodbye."""
+        self.outlet.end(reason)
 
     def ping(self) -> bytes:
         """Return the heartbeat."""

@@ -1,0 +1,133 @@
+"""Sends what waits in the outbox: at once after a request, and again whenever it is in doubt.
+
+Sending twice is harmless (of several entries with one id the first counts), not sending is not.
+So an input counts as sent only after Redis took it, and one that was sent but is in no inbox any
+more, because Redis lost its data, is sent again until a runner has taken it.
+
+Wiring: ``Relay(redis, engine)``; ``run()`` until cancelled; ``flush(session_id)`` after a commit
+that wrote inputs.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from weakref import WeakValueDictionary
+
+import structlog
+from redis.asyncio import Redis
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from moorage_api.base import now
+from moorage_gateway.clients.redis import FAILURES, Backoff
+from moorage_gateway.relay.inbox import Inbox, Print
+from moorage_gateway.relay.repository import (
+    Waiting,
+    mark_sent,
+    sessions_waiting,
+    waiting_inputs,
+)
+
+SWEEP_SECONDS: Final = 10.0
+_AT_ONCE: Final = 100
+_FAILURES: Final[tuple[type[Exception], ...]] = (*FAILURES, SQLAlchemyError)
+
+log = structlog.get_logger(__name__)
+
+
+class Relay:
+    """Takes inputs from the outbox to the sessions' inboxes, in their order."""
+
+    def __init__(
+        self, redis: Redis, engine: AsyncEngine, clock: Callable[[], datetime] = now
+    ) -> None:
+        self._redis = redis
+        self._engine = engine
+        self._clock = clock
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._due = asyncio.Event()
+        self._seen: dict[str, Print] = {}
+        """Inboxes that were found to hold all that waits, as they were then."""
+
+    async def flush(self, session_id: str) -> None:
+        """Send what waits for this session. What cannot be sent now is sent later."""
+        try:
+            await self._send(session_id)
+        except _FAILURES as error:
+            log.warning("inputs wait", session=session_id, cause=type(error).__name__)
+            self._due.set()
+
+    async def run(self) -> None:
+        """Send what waits: at the start, after a failure, and every SWEEP_SECONDS."""
+        backoff = Backoff(longest=SWEEP_SECONDS)
+        while True:
+            self._due.clear()
+            try:
+                await self._sweep()
+            except _FAILURES as error:
+                log.warning("inputs wait", cause=type(error).__name__)
+                await asyncio.sleep(backoff.next())
+                continue
+            backoff.reset()
+            await self._pause()
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(SWEEP_SECONDS):
+                await self._due.wait()
+        except TimeoutError:
+            return
+
+    async def _sweep(self) -> None:
+        async with self._engine.connect() as connection:
+            waiting = await sessions_waiting(connection)
+        self._seen = {key: self._seen[key] for key in waiting if key in self._seen}
+        for session_id in waiting:
+            await self._send(session_id)
+            await self._check(session_id)
+
+    async def _send(self, session_id: str) -> None:
+        """Send what is unsent; where there is no inbox, everything that is not done."""
+        async with self._lock(session_id):
+            if not await self._pass_on(session_id, unsent_only=True, create=False):
+                await self._pass_on(session_id, unsent_only=False, create=True)
+
+    async def _check(self, session_id: str) -> None:
+        """Send again what was sent and is in the inbox no more."""
+        inbox = Inbox(self._redis, session_id)
+        async with self._lock(session_id):
+            state = await inbox.fingerprint()
+            if state is not None and state == self._seen.get(session_id):
+                return
+            async with self._engine.connect() as connection:
+                rows = await waiting_inputs(
+                    connection, session_id, above=-1, limit=10 * _AT_ONCE, unsent_only=False
+                )
+            sent = {row.id for row in rows if row.sent}
+            if await inbox.missing(sent):
+                log.warning("redis lost inputs", session=session_id)
+                await self._pass_on(session_id, unsent_only=False, create=True)
+            elif state is not None:
+                self._seen[session_id] = state
+
+    async def _pass_on(self, session_id: str, *, unsent_only: bool, create: bool) -> bool:
+        """Send rows page by page. False if there is no inbox and none was to be created."""
+        inbox = Inbox(self._redis, session_id)
+        above = -1
+        while rows := await self._page(session_id, above, unsent_only=unsent_only):
+            if not await inbox.add([row.body for row in rows], create=create):
+                return False
+            async with self._engine.begin() as connection:
+                await mark_sent(connection, rows, self._clock())
+            above = rows[-1].sequence
+        return True
+
+    async def _page(self, session_id: str, above: int, *, unsent_only: bool) -> list[Waiting]:
+        async with self._engine.connect() as connection:
+            return await waiting_inputs(
+                connection, session_id, above=above, limit=_AT_ONCE, unsent_only=unsent_only
+            )
+
+    def _lock(self, session_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(session_id, asyncio.Lock())

@@ -1,0 +1,75 @@
+"""The outbox's rows, as the relay sees them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moorage_gateway.db.tables import inputs
+
+_LASTING: Final = ('"type":"prompt"', '"type":"decision"')
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An input that no runner has taken yet, as far as is known."""
+
+    sequence: int
+    id: str
+    body: str
+    sent: bool
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it stays due until a runner took it; an interrupt is over once it was sent."""
+        return any(mark in self.body for mark in _LASTING)
+
+
+async def sessions_waiting(connection: AsyncConnection) -> list[str]:
+    """Return the sessions with inputs that are not done."""
+    query = select(inputs.c.session_id).where(inputs.c.done_at.is_(None)).distinct()
+    return list((await connection.scalars(query)).all())
+
+
+async def waiting_inputs(
+    connection: AsyncConnection,
+    session_id: str,
+    *,
+    above: int,
+    limit: int,
+    unsent_only: bool,
+) -> list[Waiting]:
+    """Return the next inputs of a session that are not done, in their order."""
+    conditions: list[ColumnElement[bool]] = [
+        inputs.c.session_id == session_id,
+        inputs.c.done_at.is_(None),
+        inputs.c.sequence > above,
+    ]
+    if unsent_only:
+        conditions.append(inputs.c.sent_at.is_(None))
+    query = (
+        select(inputs.c.sequence, inputs.c.id, inputs.c.body, inputs.c.sent_at)
+        .where(*conditions)
+        .order_by(inputs.c.sequence)
+        .limit(limit)
+    )
+    return [
+        Waiting(row.sequence, row.id, row.body, row.sent_at is not None)
+        for row in await connection.execute(query)
+    ]
+
+
+async def mark_sent(connection: AsyncConnection, rows: Sequence[Waiting], moment: datetime) -> None:
+    """Note that the rows are in the inbox; those that are over with that are done."""
+    over: Iterable[int] = [row.sequence for row in rows if not row.lasting]
+    await connection.execute(
+        update(inputs)
+        .where(inputs.c.sequence.in_([row.sequence for row in rows]))
+        .values(
+            sent_at=moment,
+            done_at=case((inputs.c.sequence.in_(over), moment), else_=inputs.c.done_at),
+        )
+    )
