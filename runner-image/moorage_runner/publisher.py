@@ -99,36 +99,49 @@ class Publisher:
 
     async def _deliver(self, entries: list[Entry]) -> None:
         """Write entries, however long it takes."""
-        repeated = False
+        unsure = False
         while True:
             try:
-                if repeated:
+                if unsure:
                     entries = await self._reconsidered(entries)
                 if not entries or await self._written(entries):
                     break
             except FAILURES as error:
                 get_logger().warning("events wait", cause=type(error).__name__)
                 await asyncio.sleep(self._backoff.next())
-            repeated = True
+            unsure = True
         self._backoff.reset()
 
     async def _written(self, entries: list[Entry]) -> bool:
-        """Write entries, all or none; False if an id was refused."""
+        """Write entries, all or none; False if an id was refused or the stream has vanished.
+
+        Once something was written Redis must not make the stream: where it is gone, that has to
+        be told.
+        """
         pipe = self._redis.pipeline(transaction=True)
         for entry_id, raw in entries:
             fields: dict[Any, Any] = {FIELD: raw}
-            pipe.xadd(self._key, fields, id=entry_id, maxlen=EVENTS_MAXLEN, approximate=True)
+            pipe.xadd(
+                self._key,
+                fields,
+                id=entry_id,
+                maxlen=EVENTS_MAXLEN,
+                approximate=True,
+                nomkstream=self._last_written is not None,
+            )
         try:
-            await pipe.execute()
+            replies = await pipe.execute()
         except ResponseError as error:
             if "equal or smaller" in str(error):
                 return False
             raise
+        if replies[-1] is None:
+            return False
         self._last_written = entries[-1][0]
         return True
 
     async def _reconsidered(self, entries: list[Entry]) -> list[Entry]:
-        """After a try with an unknown end: what is still to be written, under which ids.
+        """After a try that failed or has an unknown end: what is still to be written, under which ids.
 
         Ids stay as they are, so that Redis refuses what it has, unless they no longer can: the
         stream is ahead of them (another writer), or a gap has to come first.

@@ -18,7 +18,7 @@ from moorage_runner.budget import remaining_usd
 from moorage_runner.claude import Claude, Conversation, build_options
 from moorage_runner.claude import transcript as transcripts
 from moorage_runner.claude.options import conversation_id
-from moorage_runner.claude.orphans import CliRecord
+from moorage_runner.claude.orphans import end_leftovers, launcher
 from moorage_runner.claude.transcript import Transcript
 from moorage_runner.clone import CloneError, Prepared, Progress, prepare
 from moorage_runner.console import lines_of
@@ -67,7 +67,6 @@ class Session:
         self._keys = SessionKeys(settings.session_id)
         self._workspace = Workspace(settings.workspace)
         self._conversation = conversation_id(settings.session_id)
-        self._record = CliRecord(self._workspace.records / "claude.pid")
         self._publisher = Publisher(redis, self._keys, listener=self._show)
         self._state = StateKeeper(redis, self._keys)
         self._status = Status(self._state, self._publisher.publish)
@@ -75,7 +74,7 @@ class Session:
         self._settlements = Settlements(redis, self._keys, self._inbox, self._publisher.flushed)
         self._queue = PromptQueue()
         self._translator = Translator()
-        self._claude = Claude(self._hear, self._record)
+        self._claude = Claude(self._hear)
         self._permissions = self._make_permissions()
         self._turns: Turns | None = None
         self._prepared = Prepared(None)
@@ -149,8 +148,9 @@ class Session:
 
     def _read_disk(self) -> Transcript:
         """End what a killed runner left behind, then read what it got done."""
-        if self._record.end_leftover():
-            get_logger().warning("ended a leftover claude code")
+        if self._workspace.home.exists():
+            ended = end_leftovers(self._workspace.home / ".claude")
+            get_logger().info("ended what was left running", processes=ended)
         return self._read_transcript()
 
     def _read_transcript(self) -> Transcript:
@@ -200,6 +200,7 @@ class Session:
             model=state.model,
             remaining_usd=remaining_usd(self._spec.budget, state.usage),
             is_root=os.geteuid() == 0,
+            program=launcher(self._workspace.records),
             add_dirs=self._prepared.additional,
         )
         options = build_options(self._settings, self._spec, conversation)

@@ -133,7 +133,9 @@ class RunnerUnderTest:
     @property
     def claude_pid(self) -> int:
         """The process id of the Claude Code in use."""
-        return int((self.workspace / ".moorage" / "claude.pid").read_text().split()[0])
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        (pid,) = [int(child) for child in children]
+        return pid
 
     @property
     def output(self) -> str:
@@ -201,7 +203,9 @@ class RunnerUnderTest:
                         return event
                     self._position = event.id
         tail = "\n".join(str(event)[:300] for event in self._seen[-8:])
-        raise AssertionError(f"no {what or 'such event'} in {timeout} s\n{tail}\n{self.log[-3000:]}")
+        raise AssertionError(
+            f"no {what or 'such event'} in {timeout} s\n{tail}\n{self.log[-3000:]}"
+        )
 
     def wait_for_type(self, kind: str, timeout: float = PATIENCE, **data: Any) -> Any:
         """Wait for an event of this type with these values in its data."""

@@ -42,6 +42,8 @@ class Conversation:
     model: str | None
     remaining_usd: float | None
     is_root: bool
+    program: Path | None = None
+    """What starts Claude Code; None: the one that the SDK brings."""
     add_dirs: tuple[Path, ...] = ()
 
 
@@ -57,7 +59,7 @@ def build_options(
         cwd=workspace.repo,
         add_dirs=list(conversation.add_dirs),
         env=_environment(settings, claude, workspace, is_root=conversation.is_root),
-        cli_path=settings.cli_path,
+        cli_path=settings.cli_path or conversation.program,
         resume=conversation.id if conversation.resume else None,
         session_id=None if conversation.resume else conversation.id,
         system_prompt=cast("Any", prompt),

@@ -1,87 +1,65 @@
-"""Ends a Claude Code that outlived its runner, with all it started.
+"""Nothing of a session outlives its runner: two Claude Codes must not work on one conversation.
 
-A runner that is killed leaves its CLI behind (in a pod the whole container goes, on a laptop it
-does not), and two of them must not work on one conversation. So the process is written down with
-the moment it started: a pid alone may be another's by now.
+In a pod the container goes as a whole. On a laptop a killed runner leaves Claude Code behind,
+which then goes on alone, and what its tools started. So the kernel is asked to end it with the
+runner where that can be had (setpriv), and a runner that starts first ends what is left: all
+processes that have this session's configuration folder in their environment.
 """
 
 import os
+import shlex
+import shutil
 import signal
+import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+
+import claude_agent_sdk
 
 _PROC = Path("/proc")
 _ENDED_SECONDS = 2.0
 
 
-class CliRecord:
-    """A file that names the CLI in use."""
+def launcher(folder: Path) -> Path | None:
+    """Write a program that starts Claude Code so that it ends with its parent.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def write(self, pid: int | None) -> None:
-        """Write down a process."""
-        started = _started(pid) if pid else None
-        if started is None:
-            return
-        with suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_text(f"{pid} {started}")
-
-    def clear(self) -> None:
-        """Forget the process: it has ended."""
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
-
-    def end_leftover(self) -> bool:
-        """End the process that is written down, if it still runs; return whether it did."""
-        try:
-            pid_text, started = self._path.read_text().split()
-            pid = int(pid_text)
-        except (OSError, ValueError):
-            return False
-        self.clear()
-        if _started(pid) != started:
-            return False
-        family = [pid, *_descendants(pid)]
-        for member in family:
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(member, signal.SIGKILL)
-        _wait_until_ended(family)
-        return True
-
-
-def _stat(pid: int) -> list[str] | None:
-    """Return the fields of /proc/PID/stat from the state on (the third)."""
-    try:
-        text = (_PROC / str(pid) / "stat").read_text()
-    except OSError:
+    Returns:
+        Its path; None where there is no setpriv, or no bundled Claude Code.
+    """
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    program = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
+    if setpriv is None or not program.is_file():
         return None
-    return text.rpartition(")")[2].split()
+    words = shlex.join([setpriv, "--pdeathsig", "KILL", "--", str(program)])
+    path = folder / "claude"
+    path.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+    path.chmod(0o755)
+    return path
 
 
-def _started(pid: int) -> str | None:
-    fields = _stat(pid)
-    return fields[19] if fields and fields[0] != "Z" else None
-
-
-def _descendants(pid: int) -> list[int]:
-    parents: dict[int, list[int]] = {}
-    for entry in _PROC.iterdir():
-        fields = _stat(int(entry.name)) if entry.name.isdigit() else None
-        if fields:
-            parents.setdefault(int(fields[1]), []).append(int(entry.name))
-    found, waiting = [], [pid]
-    while waiting:
-        children = parents.get(waiting.pop(), [])
-        found += children
-        waiting += children
-    return found
-
-
-def _wait_until_ended(family: list[int]) -> None:
+def end_leftovers(config_folder: Path) -> int:
+    """End what still runs of this session; return how many processes that were."""
+    marker = f"CLAUDE_CONFIG_DIR={config_folder}".encode()
+    ended = set[int]()
     deadline = time.monotonic() + _ENDED_SECONDS
-    while any(_started(pid) for pid in family) and time.monotonic() < deadline:
+    while (left := list(_marked(marker))) and time.monotonic() < deadline:
+        for pid in left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        ended.update(left)
         time.sleep(0.005)
+    return len(ended)
+
+
+def _marked(marker: bytes) -> Iterator[int]:
+    """Find the processes with this variable, other than this one."""
+    if not _PROC.is_dir():
+        return
+    for entry in _PROC.iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with suppress(OSError):
+            if marker in (entry / "environ").read_bytes().split(b"\0"):
+                yield int(entry.name)

@@ -14,7 +14,6 @@ from claude_agent_sdk import (
     ClaudeSDKError,
 )
 
-from moorage_runner.claude.orphans import CliRecord
 from moorage_runner.errors import ClaudeNotStartedError
 from moorage_runner.logs import get_logger
 
@@ -34,9 +33,8 @@ class ClaudeGoneError(Exception):
 class Claude:
     """Claude Code, connected or not. Messages go to `listener` as they come."""
 
-    def __init__(self, listener: Callable[[Json], None], record: CliRecord) -> None:
+    def __init__(self, listener: Callable[[Json], None]) -> None:
         self._listener = listener
-        self._record = record
         self._client: ClaudeSDKClient | None = None
         self._pump: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
@@ -73,7 +71,6 @@ class Claude:
             raise ClaudeNotStartedError(type(error).__name__, words or str(error)) from error
         self._gone = asyncio.Event()
         self._client = client
-        self._record.write(_pid(client))
         self._pump = asyncio.create_task(self._listen(client, self._gone), name="claude-messages")
 
     async def send(self, text: str, message_id: str) -> None:
@@ -127,7 +124,6 @@ class Claude:
         if pump is not None:
             pump.cancel()
             await asyncio.wait({pump})
-        self._record.clear()
 
     def _connected(self) -> ClaudeSDKClient:
         if self._client is None or self._gone.is_set():
@@ -178,9 +174,3 @@ async def _one_message(text: str, message_id: str) -> AsyncIterator[Json]:
         "parent_tool_use_id": None,
         "session_id": "default",
     }
-
-
-def _pid(client: ClaudeSDKClient) -> int | None:
-    process = getattr(getattr(client, "_transport", None), "_process", None)
-    pid = getattr(process, "pid", None)
-    return pid if isinstance(pid, int) else None

@@ -1,0 +1,7 @@
+"""`python -m moorage_testing.hasty_runner`: a runner whose waits between tries are short, and which gives up soon."""
+
+from moorage_runner.__main__ import main
+from moorage_runner.retry import RetryPolicy
+
+if __name__ == "__main__":
+    main(RetryPolicy(limit=1, first=0.2, longest=0.4))
