@@ -3,9 +3,9 @@
 import random
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -24,19 +24,23 @@ def make_redis(
 ) -> Redis:
     """Return a client for ``url``, which gives bytes. Nothing is connected before it is used.
 
-    Who calls knows whether a call may be repeated, so the client never does it.
+    Who calls knows whether a call may be repeated, so the client never does it. Who finds all
+    connections in use waits for one.
     """
-    return Redis.from_url(
+    options: dict[str, Any] = {} if url.startswith("unix") else {"socket_keepalive": True}
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=pool_size,
+        timeout=timeout_seconds,
         socket_timeout=timeout_seconds,
         socket_connect_timeout=connect_timeout_seconds,
-        socket_keepalive=None if url.startswith("unix") else True,
-        max_connections=pool_size,
         retry=Retry(NoBackoff(), 0),
         protocol=2,
         decode_responses=False,
         client_name=client_name,
+        **options,
     )
+    return Redis.from_pool(pool)
 
 
 async def ping(redis: Redis) -> float:
