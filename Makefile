@@ -1,0 +1,63 @@
+# Everything a person or CI does here. `make` alone lists it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PARTS := crds operator gateway runner-image tests
+PACKAGES := $(wildcard crds/moorage_* operator/moorage_* gateway/moorage_* runner-image/moorage_*)
+# Two workers: the tests that matter most run real servers, which want the other half of a core.
+WORKERS ?= 2
+ARGS ?=
+REPO ?=
+PROMPT ?=
+export MOORAGE_PORT MOORAGE_HOME MOORAGE_EXIT
+
+.PHONY: help run check generate format test bench lock install clean
+.DEFAULT_GOAL := help
+
+help: ## list what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+install: $(STAMP) ## make the virtual environment in .venv, as locked
+
+$(STAMP): requirements/uv.txt requirements/dev.txt pyproject.toml scripts/environment
+	@scripts/environment "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+run: $(STAMP) ## run Moorage here, with a session at once: REPO=<url or path> PROMPT="..."
+	@REPO="$$REPO" PROMPT="$$PROMPT" exec $(BIN)/moorage-gateway run
+
+run: export REPO := $(REPO)
+run: export PROMPT := $(value PROMPT)
+
+generate: $(STAMP) ## write what is generated from the code: CRDs, OpenAPI, settings page
+	$(BIN)/python -m moorage_api.crdgen crds
+	$(BIN)/python -m moorage_gateway.generate docs
+
+format: $(STAMP) ## format the code
+	$(BIN)/ruff format $(PARTS)
+	$(BIN)/ruff check --fix $(PARTS)
+
+check: $(STAMP) generate ## lint, check types and layers, and that generated files are committed
+	$(BIN)/ruff format --check $(PARTS)
+	$(BIN)/ruff check $(PARTS)
+	$(BIN)/mypy $(PACKAGES) tests
+	$(BIN)/lint-imports
+	scripts/clean-tree
+
+test: $(STAMP) ## run unit and integration tests: ARGS="-k name"
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+bench: $(STAMP) ## measure; a table here, JSON in bench-results/
+	$(BIN)/python -m performance $(ARGS)
+
+lock: $(STAMP) ## resolve dependencies anew into requirements/
+	$(BIN)/uv pip compile $(LOCK) requirements/uv.in -o requirements/uv.txt
+	$(BIN)/uv pip compile $(LOCK) --extra dev pyproject.toml -o requirements/dev.txt
+
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--no-emit-index-url --no-emit-find-links --upgrade
+
+clean: ## remove the virtual environment and caches of this checkout
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis bench-results
