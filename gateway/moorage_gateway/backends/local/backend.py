@@ -45,7 +45,8 @@ class LocalBackend:
         self._clock = parts.clock
         self._reconciler = Reconciler(parts)
         self._live = parts.live
-        self._loops: list[asyncio.Task[None]] = []
+        self._loop: asyncio.Task[None]
+        self._hints: asyncio.Task[None]
 
     @classmethod
     @asynccontextmanager
@@ -85,24 +86,24 @@ class LocalBackend:
             try:
                 yield backend
             finally:
-                await asyncio.gather(backend._stop(), runners.close())
+                await backend._stop(runners)
 
     def _start(self) -> None:
-        self._loops = [
-            asyncio.create_task(self._reconciler.run(), name="local sessions"),
-            asyncio.create_task(self._live.follow(self._reconciler.kick), name="local hints"),
-        ]
+        self._loop = asyncio.create_task(self._reconciler.run(), name="local sessions")
+        self._hints = asyncio.create_task(
+            self._live.follow(self._reconciler.kick), name="local hints"
+        )
 
-    async def _stop(self) -> None:
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
-        await self._reconciler.close()
+    async def _stop(self, runners: Runners) -> None:
+        self._hints.cancel()
+        self._reconciler.stop()
+        await asyncio.gather(self._hints, self._loop, return_exceptions=True)
+        await asyncio.gather(self._reconciler.finish(), runners.close())
         self._changes.close()
 
     def hurry(self) -> None:
         """While it closes: leave the runners no more time."""
-        self._reconciler.terminate()
+        self._reconciler.kill()
 
     async def create(self, new: NewSession) -> ClaudeSession:
         """Create a session."""
@@ -153,7 +154,7 @@ class LocalBackend:
 
     async def ready(self) -> bool:
         """Return whether sessions can be created and read now."""
-        return bool(self._loops) and not any(loop.done() for loop in self._loops)
+        return not self._loop.done() and not self._hints.done()
 
     async def _change(self, record: Record, session: ClaudeSession) -> None:
         self._records.change(record, session)

@@ -4,10 +4,10 @@
 
 LIFELINE is the number of a file descriptor, the read end of a pipe whose write end the starter
 alone holds. When it closes (the starter ended, however), or on SIGTERM, the command gets SIGTERM
-and, GRACE seconds later, its whole process group SIGKILL; a second SIGTERM ends the grace at once.
-However the command ends, everything that descends from it is killed: on Linux also what put
-itself into a session of its own, elsewhere the process group alone. Standard streams pass
-through. Exits with the command's code, 128+n where signal n ended it, 127 where it cannot be run.
+and, GRACE seconds later, its whole process group SIGKILL; SIGUSR1 ends the grace at once. However
+the command ends, everything that descends from it is killed: on Linux also what put itself into a
+session of its own, elsewhere the process group alone. Standard streams pass through. Exits with
+the command's code, 128+n where signal n ended it, 127 where it cannot be run.
 
 It stands alone and imports little: it starts in front of every runner.
 """
@@ -24,7 +24,8 @@ if sys.platform == "linux":
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+_TELLING = (signal.SIGTERM, signal.SIGUSR1)
+_HANDLED = (*_TELLING, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 _NOT_RUN = 127
 _SIGNALLED = 128
 _SWEEP_LIMIT = 5.0
@@ -38,8 +39,8 @@ class Guard:
         self._lifeline = lifeline
         self._grace = grace
         self._deadline: float | None = None
-        self._terminations = 0
-        self._wake = _wake_on_signals(self._count_termination)
+        self._told: set[int] = set()
+        self._wake = _wake_on_signals(lambda number, _: self._told.add(number))
         self._child = _start(command)
 
     def run(self) -> int:
@@ -47,22 +48,19 @@ class Guard:
         code = self._reap()
         while code is None:
             self._wait()
-            if self._terminations or self._lifeline < 0:
+            if self._told or self._lifeline < 0:
                 self._stop()
             code = self._reap()
         _kill_group(self._child)
         _kill_descendants()
         return code
 
-    def _count_termination(self, *_: object) -> None:
-        self._terminations += 1
-
     def _stop(self) -> None:
         now = time.monotonic()
         if self._deadline is None:
             self._deadline = now + self._grace
             _send(self._child, signal.SIGTERM)
-        elif now >= self._deadline or self._terminations > 1:
+        if now >= self._deadline or signal.SIGUSR1 in self._told:
             _kill_group(self._child)
 
     def _wait(self) -> None:
@@ -114,15 +112,14 @@ def _start(command: list[str]) -> int:
     os._exit(_NOT_RUN)
 
 
-def _wake_on_signals(on_terminate: object) -> int:
+def _wake_on_signals(told: object) -> int:
     """Have signals end a wait; a terminal's Ctrl-C and hang-up are its starter's business."""
     reader, writer = os.pipe()
     for end in (reader, writer):
         os.set_blocking(end, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, lambda *_: None)
-    signal.signal(signal.SIGTERM, on_terminate)
+    for number in _HANDLED:
+        signal.signal(number, told if number in _TELLING else lambda *_: None)
     return reader
 
 

@@ -57,12 +57,12 @@ class LiveStates:
                 groups, newest = await pipe.execute(raise_on_error=False)
         except _FAILURES:
             return True
-        if isinstance(groups, ResponseError) or not newest:
-            return bool(newest)  # no stream, or one that no runner has ever read
+        own = [] if isinstance(groups, ResponseError) else _of_runner(groups)
+        if not own or not newest:
+            return bool(newest)  # no stream, or one that no runner has read yet
         return any(
             each["pending"] or _place(each["last-delivered-id"]) < _place(newest[0][0])
-            for each in groups
-            if _text(each["name"]) == INBOX_GROUP
+            for each in own
         )
 
     async def remove(self, session_id: str) -> None:
@@ -100,6 +100,10 @@ def _sign(answer: Any) -> Sign:
     except (TypeError, ValueError, OverflowError, OSError):
         moment = None
     return Sign(decode_state({FIELD: raw} if raw is not None else {}), moment)
+
+
+def _of_runner(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for each in groups if _text(each["name"]) == INBOX_GROUP]
 
 
 def _text(value: bytes | str) -> str:

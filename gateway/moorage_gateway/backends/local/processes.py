@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Mapping, Sequence
@@ -51,10 +52,12 @@ class GuardedProcess:
         return code if code >= 0 else 128 - code
 
     def terminate(self) -> None:
-        """Tell it to stop; told twice, it has no grace left."""
-        if self.running:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.terminate()
+        """Tell it to stop."""
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once, whatever is left of its grace."""
+        self._send(signal.SIGUSR1)
 
     async def stop(self) -> int:
         """Tell it to stop and wait until nothing of it is left."""
@@ -66,6 +69,11 @@ class GuardedProcess:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             return await self.wait()
+
+    def _send(self, number: signal.Signals) -> None:
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
 
     async def hand_over(self, line: bytes) -> None:
         """Write ``line`` to its standard input and close it.

@@ -55,6 +55,7 @@ class Reconciler:
         self._wake = asyncio.Event()
         self._kicked: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._sweep_due = True
         self._closing = False
         self._heard_since = parts.clock()
         self._hears = True
@@ -66,32 +67,47 @@ class Reconciler:
         self._wake.set()
 
     async def run(self) -> None:
-        """Reconcile until cancelled: what was kicked at once, everything in every sweep."""
-        loop = asyncio.get_running_loop()
-        due = loop.time()
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(due):
-                    await self._wake.wait()
+        """Reconcile until closed: what was kicked at once, everything in every sweep."""
+        while not self._closing:
+            if self._sweep_due:
+                self._sweep_due = False
+                timer = asyncio.get_running_loop().call_later(
+                    self._parts.settings.sweep_seconds, self._sweep
+                )
+                await self._guarded_pass(None)
+            else:
+                kicked, self._kicked = self._kicked, set()
+                await self._guarded_pass(kicked)
+            await self._wake.wait()
             self._wake.clear()
-            kicked, self._kicked = self._kicked, set()
-            if sweep := loop.time() >= due:
-                due = loop.time() + self._parts.settings.sweep_seconds
-            await self._guarded_pass(None if sweep else kicked)
+        timer.cancel()
 
-    async def close(self) -> None:
-        """End all runners at the same time and wait until nothing of them is left."""
+    def _sweep(self) -> None:
+        self._sweep_due = True
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Let `run` return, and tell every runner to stop."""
         self._closing = True
-        self.terminate()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-        await self._records.write_changed()
-
-    def terminate(self) -> None:
-        """Tell every runner to stop; told twice, they have no grace left."""
+        self._wake.set()
         for record in self._records:
             if record.process is not None:
                 record.process.terminate()
+
+    async def finish(self) -> None:
+        """After `run`: wait until nothing of the runners is left, and write down the last."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        for record in self._records:
+            if record.deleted:
+                await self._remove(record)
+        await self._records.write_changed()
+
+    def kill(self) -> None:
+        """Leave the runners no more time."""
+        for record in self._records:
+            if record.process is not None:
+                record.process.kill()
 
     async def _guarded_pass(self, kicked: set[str] | None) -> None:
         """Make a pass; a mistake in it must not end the loop, the next sweep tries again."""
@@ -186,13 +202,11 @@ class Reconciler:
             case policy.Start():
                 self._spawn(self._run(record))
             case policy.Stop() if record.process is not None:
-                record.process.terminate()
-                if action.at_once:
-                    record.process.terminate()
+                (record.process.kill if action.at_once else record.process.terminate)()
             case policy.Finish():
                 self._spawn(self._parts.live.expire(record.id))
             case policy.Remove():
-                record.removing = True
+                record.removing = True  # now: nothing may be decided before the task runs
                 self._spawn(self._remove(record))
             case _:
                 pass
@@ -230,7 +244,8 @@ class Reconciler:
         return ending(code, said, record.seen.state)
 
     async def _remove(self, record: Record) -> None:
-        await asyncio.to_thread(self._parts.store.remove, record.id)
+        record.removing = True
+        await self._records.erase(record)
         await self._parts.live.remove(record.id)
         self._records.forget(record)
 

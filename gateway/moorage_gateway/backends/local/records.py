@@ -112,6 +112,11 @@ class Records:
             kind = "deleted" if record.deleted else "changed"
             self._changes.tell(SessionChange(kind, record.session))  # type: ignore[arg-type]
 
+    async def erase(self, record: Record) -> None:
+        """Delete the session's files; `removing` must be set, so that none is written after."""
+        async with self._writing:
+            await asyncio.to_thread(self._store.remove, record.id)
+
     def forget(self, record: Record) -> None:
         """Drop a session of which nothing is left."""
         self._records.pop(record.id, None)

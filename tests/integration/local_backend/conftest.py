@@ -1,0 +1,21 @@
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from moorage_testing.redis import RedisServer, running_redis
+
+from .driver import Driver
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+async def driver(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Driver]:
+    async with Redis.from_url(redis_server.url) as client:
+        yield Driver(tmp_path, client, redis_server.url)
