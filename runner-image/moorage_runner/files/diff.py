@@ -12,7 +12,7 @@ import asyncio
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self, TypeVar, TypeVarTuple
 
@@ -53,10 +53,6 @@ class _Changed:
         ]
         return cls(names, any(output.cut for output in outputs))
 
-    def first(self, count: int) -> Self:
-        """Return the first `count` names."""
-        return replace(self, names=self.names[:count], cut=self.cut or count < len(self.names))
-
 
 class Differ:
     """Compares `tree` with `start_commit` in the private folder `private`, one call at a time."""
@@ -85,7 +81,9 @@ class Differ:
                 changed = await self._changed()
                 paths = [parts for _, parts in changed.names]
                 copied = await self._in_thread(copy, self._tree, self._copies, paths, limit)
-                return await self._compare(changed.first(copied))
+                await self._stage(list(zip(changed.names, copied, strict=False)))
+                cut = changed.cut or len(copied) < len(paths)
+                return await self._compare(cut=cut)
             except OSError as error:
                 raise from_os_error(error, "The diff") from error
 
@@ -135,20 +133,27 @@ class Differ:
             ]
         )
 
-    async def _compare(self, changed: _Changed) -> DiffText:
-        """Put the copies into a second index and compare that with the start."""
-        index = self._private / "index"
-        shutil.copyfile(self._git_folder / "index", index)
-        add = ("update-index", "--add", "--remove", "--replace", "-z", "--stdin")
-        names = b"".join(name + b"\0" for name, _ in changed.names)
-        await self._must(*add, stdin=names, copies=True)
+    async def _stage(self, names: list[tuple[tuple[bytes, Parts], bool]]) -> None:
+        """Make a second index of the working tree: what was copied, without what is gone."""
+        shutil.copyfile(self._git_folder / "index", self._private / "index")
+        for present, how in (
+            (False, ("--force-remove",)),
+            (True, ("--add", "--replace")),
+        ):
+            chosen = b"".join(name + b"\0" for (name, _), copied in names if copied is present)
+            if chosen:
+                words = ("update-index", *how, "-z", "--stdin")
+                await self._must(*words, stdin=chosen, copies=True)
+
+    async def _compare(self, *, cut: bool) -> DiffText:
+        """Compare the second index with the start."""
         base = self._commit or _EMPTY_TREE
         done = await self._must("diff", "--cached", *_QUIET, base, copies=True)
         text = done.stdout
         if done.cut:
             text = text[: text.rfind(b"\n") + 1]
-        cut = done.cut or changed.cut
-        return DiffText(diff=text.decode("utf-8", "replace"), truncated=cut, base=self._commit)
+        shown = text.decode("utf-8", "replace")
+        return DiffText(diff=shown, truncated=cut or done.cut, base=self._commit)
 
     async def _must(
         self, *words: str, stdin: bytes | None = None, copies: bool = False

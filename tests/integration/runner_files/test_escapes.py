@@ -2,8 +2,9 @@
 
 import ctypes
 import os
+import subprocess
+import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from moorage_testing.files import Files
 
 SECRET = "outside, untouched"
-ATTEMPTS = 300
+ATTEMPTS = 500
 
 
 class Stage:
@@ -124,28 +125,30 @@ def exchange(one: Path, other: Path) -> None:
         raise OSError(ctypes.get_errno(), "renameat2")
 
 
+def swap_for_ever(place: Path, link: Path) -> None:
+    """Swap the two, as fast as can be; a process of its own, so that it is truly parallel."""
+    exchange(place, link)
+    exchange(place, link)
+    print("swapping", flush=True)
+    while True:
+        exchange(place, link)
+        exchange(place, link)
+
+
 @contextmanager
 def swapping(place: Path, link_to: Path) -> Iterator[None]:
-    """Swap what is at `place` for a link and back, as fast as can be, until the block ends."""
+    """Swap what is at `place` for a link and back until the block ends."""
     link = place.with_name(place.name + ".link")
     link.symlink_to(link_to)
-    over = threading.Event()
-    begun = threading.Event()
-
-    def swap() -> None:
-        while not over.is_set():
-            exchange(place, link)
-            exchange(place, link)
-            begun.set()
-
-    thread = threading.Thread(target=swap)
-    thread.start()
-    begun.wait()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    command = [sys.executable, __file__, str(place), str(link)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "swapping\n"
+            yield
+            assert process.poll() is None
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("op", ["read", "create", "update", "delete", "list"])
@@ -168,3 +171,7 @@ def test_no_swap_of_a_file_for_a_link_reaches_outside(stage: Stage, op: str) -> 
         for _ in range(ATTEMPTS):
             assert SECRET not in repr(stage.files(op, path="dir/file", **fields))
     stage.assert_untouched()
+
+
+if __name__ == "__main__":
+    swap_for_ever(Path(sys.argv[1]), Path(sys.argv[2]))
