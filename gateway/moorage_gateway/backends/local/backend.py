@@ -57,11 +57,13 @@ class LocalBackend:
         *,
         open_inputs: Callable[[str], Awaitable[bool]] = _none_open,
         clock: Callable[[], datetime] = now,
+        lock: int | None = None,
     ) -> AsyncIterator["LocalBackend"]:
         """Yield a backend whose sessions run; at the end nothing of them is left.
 
         ``open_inputs`` says whether there are inputs for a session that its runner has not dealt
-        with, sent or not: a session that has some is never suspended as idle.
+        with, sent or not: a session that has some is never suspended as idle. ``lock`` is a locked
+        file to hold as long as a runner lives (see Lifeline).
 
         Raises:
             OSError: if the sessions' folder cannot be used.
@@ -69,7 +71,7 @@ class LocalBackend:
         store, changes = SessionStore(settings.home / "sessions"), Changes()
         records = Records(store, changes)
         await asyncio.to_thread(records.load, clock())
-        async with Lifeline() as lifeline:
+        async with Lifeline(lock) as lifeline:
             runners = Runners(settings, store, lifeline)
             parts = Parts(
                 settings=settings,

@@ -3,11 +3,12 @@
     python -I -S guard.py LIFELINE GRACE COMMAND [ARGUMENT...]
 
 LIFELINE is the number of a file descriptor, the read end of a pipe whose write end the starter
-alone holds. When it closes (the starter ended, however), or on SIGTERM, the command gets SIGTERM
-and, GRACE seconds later, its whole process group SIGKILL; SIGUSR1 ends the grace at once. However
-the command ends, everything that descends from it is killed: on Linux also what put itself into a
-session of its own, elsewhere the process group alone. Standard streams pass through. Exits with
-the command's code, 128+n where signal n ended it, 127 where it cannot be run.
+alone holds; further numbers after commas are locks, held open until the command is gone. When it
+closes (the starter ended, however), or on SIGTERM, the command gets SIGTERM and, GRACE seconds
+later, its whole process group SIGKILL; SIGUSR1 ends the grace at once. However the command ends,
+everything that descends from it is killed: on Linux also what put itself into a session of its own,
+elsewhere the process group alone. Standard streams pass through. Exits with the command's code,
+128+n where signal n ended it, 127 where it cannot be run.
 
 It stands alone and imports little: it starts in front of every runner.
 """
@@ -173,13 +174,14 @@ def _children() -> list[int]:
 
 def main(arguments: list[str]) -> int:
     """Guard the command in ``arguments``."""
-    lifeline = int(arguments[0])
-    os.set_inheritable(lifeline, False)
+    held = [int(number) for number in arguments[0].split(",")]
+    for descriptor in held:
+        os.set_inheritable(descriptor, False)
     try:  # noqa: SIM105
         os.setsid()
     except OSError:
         pass  # it leads a group already
-    return Guard(lifeline, float(arguments[1]), arguments[2:]).run()
+    return Guard(held[0], float(arguments[1]), arguments[2:]).run()
 
 
 if __name__ == "__main__":

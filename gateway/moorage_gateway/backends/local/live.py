@@ -17,6 +17,7 @@ from moorage_api.state import FIELD, HEARTBEAT_FIELD, SessionState, decode_state
 _log = structlog.get_logger(__name__)
 _FAILURES: Final = (RedisError, OSError)
 _PAUSE: Final = 1.0
+_SILENCE: Final = 30.0
 _PATTERN: Final = "moorage:{*}:notify"
 
 
@@ -84,8 +85,11 @@ class LiveStates:
             try:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as hints:
                     await hints.psubscribe(_PATTERN)
-                    async for message in hints.listen():
-                        notified([_session_of(message["channel"])])
+                    while True:
+                        # With a time of its own: silence is no failure of the connection.
+                        message = await hints.get_message(timeout=_SILENCE)
+                        if message is not None:
+                            notified([_session_of(message["channel"])])
             except _FAILURES as error:
                 _log.warning("no hints from Redis", cause=type(error).__name__)
             await asyncio.sleep(_PAUSE)

@@ -94,10 +94,13 @@ class Lifeline:
     """The pipe whose end tells guards that this process is gone, and all that hangs on it.
 
     An asynchronous context: at its end everything that was started through it has ended.
+    ``lock`` is a locked file that the guards hold open too: so the lock lasts until what they
+    guard is gone, even if this process was killed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lock: int | None = None) -> None:
         self._reader, self._writer = os.pipe()
+        self._held = (self._reader,) if lock is None else (self._reader, lock)
         self._starting: set[asyncio.Task[GuardedProcess]] = set()
         self._processes: set[GuardedProcess] = set()
 
@@ -132,12 +135,13 @@ class Lifeline:
         with _appending(command.log) as log:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(_GUARD)),
-                *(str(self._reader), str(command.grace_seconds), *command.arguments),
+                *(",".join(map(str, self._held)), str(command.grace_seconds)),
+                *command.arguments,
                 stdin=PIPE if command.reads_stdin else DEVNULL,
                 stdout=log,
                 stderr=STDOUT,
                 env=dict(command.environment),
-                pass_fds=(self._reader,),
+                pass_fds=self._held,
                 start_new_session=True,
             )
         guarded = GuardedProcess(process, command)
