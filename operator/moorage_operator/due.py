@@ -9,6 +9,7 @@ from moorage_operator.checks.pods import SILENT_LIMIT, STEADY, silent_since
 from moorage_operator.checks.starting import starting_since
 from moorage_operator.checks.suspension import idle_since
 from moorage_operator.decision import Case, after
+from moorage_operator.status import patient_until
 
 
 def next_moment(case: Case, status: SessionStatus) -> datetime | None:
@@ -23,6 +24,7 @@ def _ending(case: Case, status: SessionStatus) -> Iterator[datetime | None]:
 
 def _running(case: Case, status: SessionStatus) -> Iterator[datetime | None]:
     yield status.retry_at
+    yield patient_until(case)
     yield after(silent_since(case), SILENT_LIMIT)
     if status.phase is Phase.READY:
         yield from _steady(status)

@@ -16,6 +16,9 @@ from moorage_operator.names import object_name
 QUIET: Final = timedelta(seconds=30)
 """How far usage and the last activity may lag behind where nothing else changes."""
 
+PATIENCE: Final = timedelta(seconds=2)
+"""For how long a start that goes well is not told step by step."""
+
 _MINOR: Final = frozenset({"usage", "last_activity_at"})
 _MAX_CLAUDE_ID: Final = 64
 _MAX_MESSAGE: Final = 8192
@@ -37,7 +40,7 @@ def describe(case: Case, decision: Decision) -> SessionStatus:
         **_live(case, decision),
     }
     after = before.model_copy(update=fields)
-    return before if _not_worth_writing(before, after) else after
+    return before if _progress(case, after) or _not_worth_writing(before, after) else after
 
 
 def _times(case: Case, decision: Decision) -> dict[str, datetime | None]:
@@ -102,6 +105,24 @@ def _most(one: Usage, other: Usage) -> Usage:
 def _latest(before: datetime | None, said: datetime | None, now: datetime) -> datetime | None:
     known = [each for each in (before, min(said, now) if said else None) if each]
     return max(known, default=None)
+
+
+def patient_until(case: Case) -> datetime | None:
+    """Return until when a start that goes well is not told step by step."""
+    admitted = case.condition("Admitted")
+    if case.phase is not Phase.STARTING or admitted is None or admitted.status != "True":
+        return None
+    return admitted.last_transition_time + PATIENCE
+
+
+def _progress(case: Case, after: SessionStatus) -> bool:
+    """Whether all that is new is how far a young start is: most are Ready before it is read."""
+    until, ready = patient_until(case), case.condition("Ready")
+    if until is None or until <= case.now or after.phase is not Phase.STARTING:
+        return False
+    reasons = {each.reason for each in after.conditions if each.type == "Ready"}
+    same = case.session.status.observed_generation == after.observed_generation
+    return same and ready is not None and reasons == {ready.reason}
 
 
 def _not_worth_writing(before: SessionStatus, after: SessionStatus) -> bool:

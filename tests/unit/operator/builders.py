@@ -46,7 +46,11 @@ def session(status: SessionStatus | None = None, **spec: Any) -> ClaudeSession:
 
 
 def condition(kind: str, holds: str, reason: str = "Running", **fields: Any) -> Condition:
-    values = {"message": "", "last_transition_time": NOW - 10 * MINUTE, "observed_generation": 1}
+    values = {
+        "message": "Well.",
+        "last_transition_time": NOW - 10 * MINUTE,
+        "observed_generation": 1,
+    }
     return Condition.model_validate(
         {"type": kind, "status": holds, "reason": reason} | values | fields
     )
