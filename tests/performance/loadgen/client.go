@@ -33,6 +33,14 @@ type client struct {
 	failed  chan<- error
 }
 
+// report tells of a failure; the first of many is enough.
+func report(failed chan<- error, err error) {
+	select {
+	case failed <- err:
+	default:
+	}
+}
+
 // dial connects and asks for the events; onData gets each event's data but for `connected`.
 func dial(o options, session string, buffer int, failed chan<- error, onData func(c *client, data []byte)) (*client, error) {
 	conn, err := net.DialTimeout("tcp", o.gateway, 10*time.Second)
@@ -75,7 +83,10 @@ func (c *client) read() {
 		}
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
-				c.failed <- err
+				report(c.failed, err)
+			}
+			if !c.opened {
+				close(c.ready)
 			}
 			return
 		}
@@ -102,14 +113,14 @@ func gather(o options, buffer int, onData func(number int) func(c *client, data 
 			defer func() { <-slots; waiting.Done() }()
 			c, err := dial(o, o.sessions[i%len(o.sessions)], buffer, all.failed, onData(i))
 			if err != nil {
-				all.failed <- err
+				report(all.failed, err)
 				return
 			}
 			all.clients[i] = c
 			select {
 			case <-c.ready:
 			case <-time.After(time.Until(deadline)):
-				all.failed <- errors.New("no `connected` event came")
+				report(all.failed, errors.New("no `connected` event came"))
 			}
 		}()
 		if len(all.failed) > 0 {
