@@ -39,7 +39,7 @@ class Publisher:
     ) -> None:
         self._redis = redis
         self._key = keys.events
-        self._outbox = outbox or Outbox()
+        self._outbox = Outbox() if outbox is None else outbox
         self._listener = listener
         self._ids = EntryIds()
         self._last_written: str | None = None
@@ -141,7 +141,7 @@ class Publisher:
         return True
 
     async def _reconsidered(self, entries: list[Entry]) -> list[Entry]:
-        """After a try that failed or has an unknown end: what is still to be written, under which ids.
+        """After a try that did not surely succeed: what is still to be written, under which ids.
 
         Ids stay as they are, so that Redis refuses what it has, unless they no longer can: the
         stream is ahead of them (another writer), or a gap has to come first.

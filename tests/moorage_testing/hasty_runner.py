@@ -1,4 +1,4 @@
-"""`python -m moorage_testing.hasty_runner`: a runner whose waits between tries are short, and which gives up soon."""
+"""`python -m moorage_testing.hasty_runner`: a runner that waits little and gives up soon."""
 
 from moorage_runner.__main__ import main
 from moorage_runner.retry import RetryPolicy

@@ -230,6 +230,12 @@ class RunnerUnderTest:
         name = conversation_id(self.session_id)
         return [r for r in self.model.stats()["recent"] if r["session"] == name]
 
+    def transcript(self) -> str:
+        """Give what Claude Code wrote down of the conversation."""
+        name = f"*/{conversation_id(self.session_id)}.jsonl"
+        files = (self.workspace / "home" / ".claude" / "projects").glob(name)
+        return "".join(file.read_text() for file in files)
+
     def _is_alive(self) -> bool:
         return self._process is None or self._process.poll() is None
 

@@ -46,6 +46,10 @@ from moorage_runner.translate.system import system_data
 
 Json = dict[str, Any]
 
+INTERRUPTED = "interrupted"
+"""The stop reason of a message that somebody ended; what there is of it counts."""
+
+_CUT_OFF = "abandoned_blocks"
 _PIECE = 64 * 1024
 """Characters of a delta where a text comes whole."""
 
@@ -125,7 +129,8 @@ class Translator:
             case "message_delta":
                 delta = event.get("delta") or {}
                 draft.stop_reason = delta.get("stop_reason") or draft.stop_reason
-            case "message_stop":
+            case "message_stop" if draft.stop_reason == INTERRUPTED or not raw.get(_CUT_OFF):
+                # One that was cut off stays open, and what comes next takes its place.
                 yield self._stopped(draft, at)
 
     def _block_started(self, draft: Draft, event: Json, at: datetime) -> Iterator[Event]:
@@ -160,7 +165,7 @@ class Translator:
             yield from self._started(parent, message, at, streamed=False)
             draft = self._open[parent]
         if raw.get("aborted"):
-            draft.stop_reason = "interrupted"
+            draft.stop_reason = INTERRUPTED
         elif not draft.streamed:
             draft.stop_reason = message.get("stop_reason") or draft.stop_reason
         for block in blocks_of(raw):
@@ -216,6 +221,9 @@ class Translator:
             yield self._stopped(asker, at)
         for block in blocks_of(raw):
             if block.get("type") == "tool_result":
+                subagent = self._open.get(text_of(block.get("tool_use_id")))
+                if subagent:
+                    yield self._stopped(subagent, at)
                 yield ToolResultEvent(timestamp=at, data=self._tool_result(block, parent))
 
     def _tool_result(self, block: Json, parent: str | None) -> ToolResultData:

@@ -56,7 +56,7 @@ def test_a_refusal_is_given_up_at_once(make_runner: MakeRunner) -> None:
 def test_a_message_cut_off_comes_anew_under_its_id(make_runner: MakeRunner) -> None:
     runner = make_runner()
     runner.start()
-    cut = Step.of(Text(text="All hands. " * 20), pause_ms=5, cut=Cut(after_deltas=3))
+    cut = Step.of(Text(text="All hands. " * 20), pause_ms=60, cut=Cut(after_deltas=3))
     runner.prompt("p1", script_prompt([cut], "Cut."))
     runner.wait_for_type("usage", outcome="completed")
     starts = [e.data.message_id for e in runner.all_events() if e.type == "message:start"]

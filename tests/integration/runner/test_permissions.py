@@ -112,11 +112,13 @@ def test_an_interrupt_cancels_what_waits(make_runner: MakeRunner) -> None:
 
 
 def test_a_request_outlives_its_runner(make_runner: MakeRunner) -> None:
+    """The decision comes while there is no runner; the next one asks nobody again."""
     runner = make_runner()
     runner.start()
-    request = asked(runner, Step.of(write()), Step.of(write()), RESULT)
+    steps = [Step.of(write())] * 3  # what was said last before a kill may be said again
+    request = asked(runner, *steps, RESULT)
     runner.kill()
-    runner.send(decide(request, "allow"))
+    runner.send(decide(request, "allow", scope="session"))
     runner.start()
     resolved = runner.wait_for_type("permission:resolved").data
     assert (resolved.approval_id, resolved.outcome) == (request.approval_id, "allow")
@@ -124,3 +126,16 @@ def test_a_request_outlives_its_runner(make_runner: MakeRunner) -> None:
     runner.wait_until(lambda: runner.pending() == 0)
     requests = [e.data for e in runner.all_events() if e.type == "permission:requested"]
     assert requests == [request]
+
+
+def test_a_deadline_outlives_its_runner(make_runner: MakeRunner) -> None:
+    runner = make_runner(spec={"timeouts": {"approval": "4s"}})
+    runner.start()
+    request = asked(runner, *[Step.of(write())] * 3, RESULT)
+    runner.kill()
+    runner.start()
+    resolved = runner.wait_for_type("permission:resolved", outcome="expired")
+    assert resolved.data.approval_id == request.approval_id
+    assert resolved.timestamp >= request.expires_at
+    names = [e.data.approval_id for e in runner.all_events() if e.type == "permission:requested"]
+    assert names.count(request.approval_id) == 1
