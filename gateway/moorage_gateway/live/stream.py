@@ -65,6 +65,19 @@ class StreamReader:
             for (session_id, after), what in zip(positions, found, strict=True)
         ]
 
+    async def entries_all(
+        self, positions: Sequence[tuple[str, EventId]], count: int
+    ) -> list[tuple[Verdict, list[Any]]]:
+        """Return, for many sessions, how a reader of each goes on, and its next entries, raw."""
+        found = await self._facts([p[0] for p in positions], [p[1] for p in positions], count)
+        verdicts = [
+            decide(after, facts) for (_, after), (facts, _) in zip(positions, found, strict=True)
+        ]
+        return [
+            (verdict, [entry for entry in entries if EventId.of(entry[0]) > verdict.position])
+            for verdict, (_, entries) in zip(verdicts, found, strict=True)
+        ]
+
     async def page(
         self, session_id: str, after: EventId, anchor: EventId | None, count: int
     ) -> list[Item]:

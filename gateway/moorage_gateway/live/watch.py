@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from moorage_api.resources import ClaudeSession
-from moorage_gateway.backends.interface import SessionBackend, SessionChange
+from moorage_gateway.backends.interface import SessionBackend, SessionChange, SessionMissing
 from moorage_gateway.clients.redis import Backoff
 from moorage_gateway.live.hub import Hub
 
@@ -33,6 +33,13 @@ class SessionWatch:
     def sessions(self) -> list[ClaudeSession]:
         """The sessions there are."""
         return self._backend.list()
+
+    def find(self, session_id: str) -> ClaudeSession | None:
+        """Return a session, if there is one."""
+        try:
+            return self._backend.get(session_id)
+        except SessionMissing:
+            return None
 
     def listen(self, listener: Listener) -> None:
         """Have ``listener`` told of changes from now on."""

@@ -1,0 +1,1 @@
+"""The recorder: writes what happened in sessions to SQL, exactly once, whatever dies meanwhile."""
