@@ -86,9 +86,11 @@ class _Server:
                     entries = await self._read()
                     backoff.reset()
                 except _AWAY as error:
+                    _obey_cancellation()
                     _log.warning("files_redis_away", error=type(error).__name__)
                     await asyncio.sleep(backoff.next())
                     continue
+                _obey_cancellation()
                 for entry, raw in entries:
                     self._start(tasks, entry, raw)
 
@@ -165,11 +167,23 @@ async def _keep_trying(action: Callable[[], Awaitable[None]], seconds: float) ->
                 try:
                     await action()
                 except _AWAY:
+                    _obey_cancellation()
                     await asyncio.sleep(backoff.next())
                 else:
                     return
     except TimeoutError:
         _log.warning("files_reply_lost")
+
+
+def _obey_cancellation() -> None:
+    """End a task that was cancelled while it waited for Redis.
+
+    asyncio.wait_for, which redis-py builds on, loses a cancellation that comes together with a
+    result or an error (until Python 3.12).
+    """
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _block_for(redis: Redis) -> float:

@@ -214,11 +214,12 @@ async def test_the_largest_file_passes(runner: Runner, gateway: Gateway) -> None
 
 
 async def test_redis_may_be_killed_and_come_back(
-    runner: Runner, gateway: Gateway, redis_server: RedisServer
+    runner: Runner, gateway: Gateway, redis_server: RedisServer, redis: Redis
 ) -> None:
     assert (await gateway.ask("list")).kind == "listing"
     redis_server.kill()
     redis_server.start()
+    await redis.connection_pool.disconnect()
     assert (await gateway.ask("list")).kind == "listing"
 
 
