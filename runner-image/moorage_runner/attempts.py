@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from time import time
+from typing import Any
 from uuid import uuid4
 
 from moorage_api.base import now
@@ -87,7 +88,8 @@ class Attempts:
         ending = asyncio.create_task(turn.ending.wait())
         try:
             await self._claude.send(text, message_id)
-            await asyncio.wait({turn.result, gone, ending}, return_when="FIRST_COMPLETED")
+            first: set[asyncio.Future[Any]] = {turn.result, gone, ending}
+            await asyncio.wait(first, return_when="FIRST_COMPLETED")
             if turn.ending.is_set() and not turn.abandoned and not turn.result.done():
                 await self._interrupt(turn.result, gone)
         except ClaudeGoneError:
@@ -101,11 +103,10 @@ class Attempts:
         self, result: asyncio.Future[TurnResult], gone: asyncio.Task[None]
     ) -> None:
         """Make Claude Code stop. It may not have begun yet, so it is told more than once."""
+        ends: set[asyncio.Future[Any]] = {result, gone}
         for _ in range(_INTERRUPTS):
             await self._claude.interrupt()
-            await asyncio.wait(
-                {result, gone}, timeout=_INTERRUPT_SECONDS, return_when="FIRST_COMPLETED"
-            )
+            await asyncio.wait(ends, timeout=_INTERRUPT_SECONDS, return_when="FIRST_COMPLETED")
             if result.done() or gone.done():
                 return
         await self._claude.close()

@@ -112,6 +112,21 @@ class Session:
         self, group: asyncio.TaskGroup, tasks: list[asyncio.Task[None]], stop: asyncio.Event
     ) -> int:
         """Start, then answer prompts."""
+        starting = asyncio.create_task(self._start(group, tasks), name="start")
+        stopped = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            await asyncio.wait({starting, stopped}, return_when="FIRST_COMPLETED")
+            if starting.done():
+                return await self._answer_all(starting.result(), stop)
+            self._status.enter(Phase.SUSPENDING, Reason.REQUESTED)
+            return ExitCode.AGAIN
+        finally:
+            starting.cancel()
+            stopped.cancel()
+            await asyncio.wait({starting})
+
+    async def _start(self, group: asyncio.TaskGroup, tasks: list[asyncio.Task[None]]) -> Turns:
+        """Find what was left, clone, start Claude Code."""
         clone = asyncio.create_task(self._prepare(), name="clone")
         self._starting.append(clone)
         transcript, found = await asyncio.gather(
@@ -131,7 +146,7 @@ class Session:
         await self._connect()
         tasks.append(group.create_task(controls.run(), name="controls"))
         self._status.enter(Phase.READY, Reason.RUNNING)
-        return await self._answer_all(self._turns, stop)
+        return self._turns
 
     # Start
 

@@ -100,6 +100,12 @@ class RunnerUnderTest:
         self._process.stdin.write(line.encode() + b"\n")
         self._process.stdin.close()
 
+    def close_input(self) -> None:
+        """Tell a warm runner that there is no session for it."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
     def kill(self) -> None:
         """End the runner as an out-of-memory killer would."""
         self._signal(signal.SIGKILL)
@@ -182,6 +188,16 @@ class RunnerUnderTest:
         with self.redis() as redis:
             entries: Any = redis.xrange(self.keys.dead)
         return [fields for _, fields in entries]
+
+    def forget_from(self, kind: str) -> None:
+        """Make Redis as it was before the first event of this type was written."""
+        events = self.all_events()
+        position = next(i for i, event in enumerate(events) if event.type == kind)
+        with self.redis() as redis:
+            redis.xdel(self.keys.events, *[event.id for event in events[position:]])
+            redis.delete(self.keys.state)
+            redis.xgroup_setid(self.keys.inbox, INBOX_GROUP, "0")
+        self._position = events[-1].id
 
     def all_events(self) -> list[Event]:
         """Give all events that are in the stream now."""

@@ -121,7 +121,7 @@ async def test_an_answer_that_is_lost_doubles_nothing(server: RedisServer) -> No
         pipe.execute = lose_the_answer
         return pipe
 
-    redis.pipeline = pipeline  # type: ignore[assignment, method-assign]
+    redis.pipeline = pipeline  # type: ignore[method-assign]
     async with publishing(server, redis) as publisher:
         for number in range(10):
             publisher.publish(system(number))

@@ -127,3 +127,43 @@ def test_told_to_stop_leaves_a_long_turn_for_the_next(make_runner: MakeRunner) -
     assert stops(runner.all_events())[-1] == ("p1-2", "Went on.")
     assert prompts_sent(runner, "Long.") == 1
     runner.wait_until(lambda: runner.pending() == 0)
+
+
+def test_an_answer_that_was_told_in_part_is_told_whole(make_runner: MakeRunner) -> None:
+    """Killed after the answer was written down and before it was told: nothing is asked again."""
+    runner = make_runner()
+    runner.start()
+    steps = [
+        Step.of(Text(text="First I look."), ToolUse(name="Bash", input={"command": "echo x"})),
+        Step.of(Text(text="All is well.")),
+    ]
+    runner.prompt("p1", script_prompt(steps, "Please."))
+    runner.wait_for_type("usage", turn_id="p1")
+    runner.wait_until(lambda: runner.pending() == 0)
+    runner.wait_until(lambda: "All is well." in runner.transcript().partition('"p1"')[0])
+    before, asked = stops(runner.all_events()), len(runner.requests())
+    runner.kill()
+    runner.forget_from("tool:result")
+    runner.start()
+    assert runner.wait_for_type("usage", turn_id="p1").data.outcome == "completed"
+    assert stops(runner.all_events()) == before
+    assert [e.data.content for e in runner.all_events() if e.type == "tool:result"] == ["x"]
+    assert len(runner.requests()) == asked
+    runner.wait_until(lambda: runner.pending() == 0)
+
+
+def test_told_to_stop_before_it_is_ready(make_runner: MakeRunner) -> None:
+    runner = make_runner()
+    runner.start(warm=True)
+    runner.bind()
+    runner.wait_for_type("session:status", phase=Phase.STARTING)
+    runner.terminate()
+    assert runner.wait() == 75
+
+
+def test_a_warm_runner_that_is_not_needed_ends(make_runner: MakeRunner) -> None:
+    runner = make_runner()
+    runner.start(warm=True)
+    runner.close_input()
+    assert runner.wait() == 0
+    assert runner.output == ""
