@@ -1,0 +1,88 @@
+"""How Claude Code is started, and what a person sees of it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from moorage_api.events import ErrorData, ErrorEvent, MessageStopData, MessageStopEvent
+from moorage_api.resources import SessionSpec
+from moorage_runner.claude.options import Conversation, build_options, conversation_id, prompt_id
+from moorage_runner.console import lines_of
+from moorage_runner.settings import RunnerSettings
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+SETTINGS = RunnerSettings.model_validate(
+    {
+        "MOORAGE_SESSION_ID": "s",
+        "MOORAGE_SESSION_SPEC": "/spec.json",
+        "MOORAGE_REDIS_URL": "redis://u:redis-secret@h",
+        "MOORAGE_WORKSPACE": "/w",
+        "ANTHROPIC_BASE_URL": "http://proxy",
+        "ANTHROPIC_AUTH_TOKEN": "token",
+    }
+)
+SPEC = SessionSpec.model_validate(
+    {
+        "repository": {"url": "https://x/y"},
+        "claude": {
+            "env": {"HOME": "/elsewhere", "TZ": "UTC"},
+            "appendSystemPrompt": "Be brief.",
+            "mcpServers": {"tides": {"command": "tides"}, "far": {"type": "http", "url": "u"}},
+            "allowedTools": ["Read"],
+        },
+    }
+)
+
+
+def conversation(*, resume: bool) -> Conversation:
+    return Conversation("id", resume, "plan", "m", 1.5, is_root=True)
+
+
+def test_a_new_conversation_has_its_id_and_an_old_one_is_resumed() -> None:
+    new = build_options(SETTINGS, SPEC, conversation(resume=False))
+    old = build_options(SETTINGS, SPEC, conversation(resume=True))
+    assert (new.session_id, new.resume) == ("id", None)
+    assert (old.session_id, old.resume) == (None, "id")
+
+
+def test_the_spec_changes_no_variable_of_ours_and_no_secret_gets_in() -> None:
+    options = build_options(SETTINGS, SPEC, conversation(resume=False))
+    assert options.env["HOME"] == "/w/home"
+    assert options.env["TZ"] == "UTC"
+    assert options.env["ANTHROPIC_AUTH_TOKEN"] == "token"
+    assert options.env["IS_SANDBOX"] == "1"
+    assert "redis-secret" not in repr(options)
+
+
+def test_the_spec_is_carried_over() -> None:
+    options = build_options(SETTINGS, SPEC, conversation(resume=False))
+    assert options.cwd == Path("/w/repo")
+    assert options.system_prompt == {
+        "type": "preset",
+        "preset": "claude_code",
+        "append": "Be brief.",
+    }
+    assert options.mcp_servers == {
+        "tides": {"type": "stdio", "command": "tides", "args": [], "env": {}},
+        "far": {"type": "http", "url": "u"},
+    }
+    assert (options.permission_mode, options.model, options.max_budget_usd) == ("plan", "m", 1.5)
+    assert options.allowed_tools == ["Read"]
+
+
+def test_ids_are_known_before_anything_runs() -> None:
+    assert conversation_id("s") == conversation_id("s") != conversation_id("t")
+    assert prompt_id("s", "p") == prompt_id("s", "p") != prompt_id("s", "q")
+
+
+def test_what_is_printed_is_bounded_and_steers_no_terminal() -> None:
+    data = MessageStopData(message_id="p", role="user", turn_id="p", content="a\x1b[2Jb\nc")
+    assert lines_of(MessageStopEvent(timestamp=AT, data=data), "/w/repo") == [
+        "> a\ufffd[2Jb",
+        "> c",
+    ]
+    long = data.model_copy(update={"content": "x" * 9_000 + "\n" * 999})
+    lines = lines_of(MessageStopEvent(timestamp=AT, data=long), "/w/repo")
+    assert max(map(len, lines)) <= 2_002
+    assert len(lines) <= 201
+    error = ErrorEvent(timestamp=AT, data=ErrorData(code="X", message="It failed."))
+    assert lines_of(error, "/w/repo") == ["- It failed."]
