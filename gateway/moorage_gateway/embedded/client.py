@@ -4,7 +4,7 @@ import http.client
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -61,23 +61,30 @@ class Client:
         """Yield the session's events after ``after`` until the stream ends.
 
         Raises:
+            Refused: if the gateway says no.
             OSError, http.client.HTTPException: if it breaks off.
         """
         request = urllib.request.Request(  # noqa: S310 - the address is our own
             f"{self.url}/sessions/{session_id}/events", headers={"Last-Event-ID": after}
         )
-        with _DIRECT.open(request, timeout=_TIMEOUT) as stream:
-            fields: dict[str, str] = {}
-            for raw in stream:
-                line = raw.decode(errors="replace").rstrip("\r\n")
-                name, _, value = line.partition(":")
-                if line:
-                    fields[name] = value.removeprefix(" ")
-                elif "data" in fields:
-                    yield ServerEvent(
-                        fields.get("id", ""), fields.get("event", "message"), fields["data"]
-                    )
-                    fields = {}
+        try:
+            stream = _DIRECT.open(request, timeout=_TIMEOUT)
+        except urllib.error.HTTPError as error:
+            raise Refused(_sentence(error)) from None
+        with stream:
+            yield from _parsed(stream)
+
+
+def _parsed(lines: Iterable[bytes]) -> Iterator[ServerEvent]:
+    fields: dict[str, str] = {}
+    for raw in lines:
+        line = raw.decode(errors="replace").rstrip("\r\n")
+        name, _, value = line.partition(":")
+        if line:
+            fields[name] = value.removeprefix(" ")
+        elif "data" in fields:
+            yield ServerEvent(fields.get("id", ""), fields.get("event", "message"), fields["data"])
+            fields = {}
 
 
 def _sentence(error: urllib.error.HTTPError) -> str:

@@ -40,7 +40,7 @@ class _Follower:
     client: Client
     session_id: str
     ended: threading.Event
-    received: "queue.Queue[ServerEvent]" = field(default_factory=queue.Queue)
+    received: "queue.Queue[ServerEvent | Refused]" = field(default_factory=queue.Queue)
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="stream", daemon=True).start()
@@ -52,6 +52,9 @@ class _Follower:
                 for event in self.client.events(self.session_id, after):
                     after = event.id or after
                     self.received.put(event)
+            except Refused as refused:
+                self.received.put(refused)
+                return
             except FAILURES:
                 pass  # with the last id nothing is lost
             self.ended.wait(_RECONNECT)
@@ -102,13 +105,15 @@ class Job:
             self._ended.set()
         return False
 
-    def _next(self, received: "queue.Queue[ServerEvent]") -> bool | None:
+    def _next(self, received: "queue.Queue[ServerEvent | Refused]") -> bool | None:
         """Show the next event, or take an answer; return the outcome once it is known."""
         self._take_answer()
         try:
             raw = received.get(timeout=_LOOK)
         except queue.Empty:
             return self._look_at_session()
+        if isinstance(raw, Refused):
+            raise raw
         try:
             event = events.EVENT.validate_json(raw.data)
         except ValidationError:

@@ -68,6 +68,12 @@ class Terminal:
             self._clear_passing()
             self._put(("" if self._at_start else "\n") + text + "\n", style)
 
+    def fresh(self) -> None:
+        """Go to the start of a line, unless that is where we are."""
+        with self._lock:
+            self._clear_passing()
+            self._put("" if self._at_start else "\n", None)
+
     def step(self, text: str) -> None:
         """Say what is being done."""
         self.line(f"· {text}", Style.DIM)

@@ -20,6 +20,7 @@ class Transcript:
         self._terminal = terminal
         self._started: set[str] = set()
         self._phase: object = None
+        self._block: object = None
 
     @singledispatchmethod
     def show(self, event: object) -> None:
@@ -51,22 +52,26 @@ class Transcript:
 
     @show.register
     def _(self, event: events.MessageDeltaEvent) -> None:
-        self._terminal.write(clean(event.data.text))
-
-    @show.register
-    def _(self, _event: events.ThinkingStartEvent) -> None:
-        self._terminal.line()
+        self._flow(event.data, None)
 
     @show.register
     def _(self, event: events.ThinkingDeltaEvent) -> None:
-        self._terminal.write(clean(event.data.text), Style.DIM)
+        self._flow(event.data, Style.DIM)
+
+    def _flow(self, delta: events.DeltaData, style: Style | None) -> None:
+        """Write on; another block of content begins on a line of its own."""
+        block = (delta.message_id, delta.index, style)
+        if block != self._block:
+            self._block = block
+            self._terminal.fresh()
+        self._terminal.write(clean(delta.text), style)
 
     @show.register
     def _(self, event: events.MessageStopEvent) -> None:
         if event.data.role == "user":
             self._terminal.line(f"> {clean_line(event.data.content, _WIDTH * 3)}", Style.BOLD)
-        elif event.data.content:
-            self._terminal.line()
+        else:
+            self._terminal.fresh()
 
     @show.register
     def _(self, event: events.ToolUseEvent) -> None:
