@@ -1,11 +1,18 @@
 """The runner's own log: JSON lines on stderr, with the session's id; never secrets or content."""
 
 import logging
+import sys
+import traceback
+from collections.abc import Iterator, MutableMapping
+from itertools import islice
 from typing import Any
 
 import structlog
 
 from moorage_runner.lines import LineWriter
+
+_MAX_TRACES = 8
+_MAX_FRAMES = 12
 
 
 class _LineLogger:
@@ -28,7 +35,7 @@ def configure(writer: LineWriter, session_id: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            _without_words,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -37,6 +44,26 @@ def configure(writer: LineWriter, session_id: str) -> None:
     )
     structlog.contextvars.bind_contextvars(session=session_id)
     logging.basicConfig(handlers=[_Bridge()], level=logging.ERROR, force=True)
+
+
+def _without_words(_: object, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Say which exception came from where; its message may hold what a user or a tool wrote."""
+    wanted = line.pop("exc_info", None)
+    error = sys.exc_info()[1] if wanted is True else wanted
+    if isinstance(error, BaseException):
+        line["exceptions"] = list(islice(_traces(error), _MAX_TRACES))
+    return line
+
+
+def _traces(error: BaseException) -> Iterator[str]:
+    frames = traceback.extract_tb(error.__traceback__)[-_MAX_FRAMES:]
+    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames]
+    yield " ".join([type(error).__name__, *places])
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _traces(each)
+    if error.__cause__:
+        yield from _traces(error.__cause__)
 
 
 class _Bridge(logging.Handler):
