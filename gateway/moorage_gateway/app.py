@@ -18,6 +18,7 @@ from moorage_gateway.context import OpenBackend
 from moorage_gateway.errors import GatewayError, error_response, translate
 from moorage_gateway.files import endpoints as files
 from moorage_gateway.health import endpoints as health
+from moorage_gateway.live import endpoints as live
 from moorage_gateway.messages import endpoints as messages
 from moorage_gateway.middleware import BodyLimit, Guard, PlainPaths, RequestLog, request_id_of
 from moorage_gateway.sessions import endpoints as sessions
@@ -35,6 +36,7 @@ def routers() -> Sequence[APIRouter]:
         messages.router,
         approvals.router,
         files.router,
+        live.router,
     )
 
 

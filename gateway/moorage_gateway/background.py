@@ -67,7 +67,14 @@ class Supervisor:
         try:
             await task.run()
         except Exception as error:
+            if _is_cancelled():  # an error on the way out must not hide that the end has come
+                raise asyncio.CancelledError from error
             log.exception("background task died", task=task.name)
             return type(error).__name__
         log.error("background task ended by itself", task=task.name)
         return "ended"
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -247,14 +247,13 @@ class Settings(BaseSettings):
         return f"sqlite+aiosqlite:///{self.home_path / 'moorage.db'}"
 
 
-def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+def load_settings() -> Settings:
     """Return the settings in the environment.
 
     Raises:
         SettingsRefused: with every mistake at once.
     """
-    environment = os.environ if environment is None else environment
-    unknown = _unknown_groups(environment)
+    unknown = _unknown_groups(os.environ)
     try:
         settings = Settings()
     except ValidationError as error:

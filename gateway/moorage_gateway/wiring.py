@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from importlib.metadata import version
 
+import structlog
 from redis.asyncio import Redis
 
 from moorage_api.base import now
@@ -17,8 +18,14 @@ from moorage_gateway.db.migrate import migrate
 from moorage_gateway.files.client import RunnerFiles
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.watch import SessionWatch
+from moorage_gateway.recorder.recorder import Recorder
 from moorage_gateway.relay.relay import Relay
 from moorage_gateway.settings import Settings
+
+_STOP_SECONDS = 0.1
+_STOP_TRIES = 50
+
+log = structlog.get_logger(__name__)
 
 
 def _redis(settings: Settings) -> Redis:
@@ -64,11 +71,13 @@ async def open_context(
         relay = Relay(redis, engine, clock)
         hub = Hub(redis, closing)
         watch = SessionWatch(backend, hub)
+        recorder = Recorder(hub, engine, watch)
         supervisor = Supervisor(
             [
                 Background("relay", relay.run),
                 Background("hub", hub.run),
                 Background("watch", watch.run),
+                Background("recorder", recorder.run),
             ]
         )
         running = asyncio.create_task(supervisor.run(), name="background")
@@ -90,6 +99,18 @@ async def open_context(
         )
 
 
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def _stop(background: asyncio.Task[None]) -> None:
+    """Cancel the background tasks until they have ended.
+
+    In Python 3.11 asyncio.wait_for, which redis-py uses for every write, may lose a cancellation:
+    whoever missed it is told again.
+    """
+    background.cancel()
+    for _ in range(_STOP_TRIES):
+        await asyncio.wait([background], timeout=_STOP_SECONDS)
+        if background.done():
+            return
+        for task in asyncio.all_tasks():
+            if task.cancelling() and task is not asyncio.current_task():
+                task.cancel()
+    log.error("background tasks do not end")

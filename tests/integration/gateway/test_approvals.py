@@ -1,0 +1,171 @@
+"""Approvals over HTTP: the first decision stands, and survives whatever happens around it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from moorage_api.events import PermissionRequest
+from moorage_api.inbox import PermissionDecision
+from moorage_api.resources import Phase
+from moorage_gateway.db.tables import approvals
+from moorage_testing.gateway import Gateway
+from moorage_testing.redis import RedisServer
+
+
+def asked(approval_id: str = "approval-1", **changes: Any) -> PermissionRequest:
+    values: dict[str, Any] = {
+        "approval_id": approval_id,
+        "turn_id": "turn-1",
+        "tool": "Write",
+        "input": {"file_path": "a.txt"},
+        "summary": "Write a.txt",
+        "diff": "+a",
+        "requested_at": datetime.now(UTC),
+        "expires_at": datetime.now(UTC) + timedelta(days=7),
+    }
+    return PermissionRequest(**(values | changes))
+
+
+async def session_that_asks(gateway: Gateway, **changes: Any) -> str:
+    session_id = await gateway.create()
+    await gateway.live(session_id, pending_approvals=[asked(**changes)])
+    return session_id
+
+
+async def decide(gateway: Gateway, session_id: str, body: Any, name: str = "approval-1") -> Any:
+    return await gateway.client.post(f"/sessions/{session_id}/approvals/{name}", json=body)
+
+
+async def test_what_a_session_asks_is_listed_at_once(gateway: Gateway) -> None:
+    session_id = await session_that_asks(gateway)
+    quiet = await gateway.create()
+    for path in (f"/sessions/{session_id}/approvals", "/approvals?state=pending", "/approvals"):
+        body = (await gateway.client.get(path)).json()
+        assert body["total"] == 1, path
+        (approval,) = body["approvals"]
+        assert (approval["id"], approval["sessionId"]) == ("approval-1", session_id)
+        assert (approval["state"], approval["tool"]) == ("pending", "Write")
+        assert (approval["summary"], approval["diff"]) == ("Write a.txt", "+a")
+        assert approval["expiresAt"].endswith("Z")
+    for path in (f"/sessions/{quiet}/approvals", "/approvals?state=resolved"):
+        assert (await gateway.client.get(path)).json() == {"approvals": [], "total": 0}
+
+
+async def test_a_decision_is_sent_once_and_the_first_one_stands(gateway: Gateway) -> None:
+    session_id = await session_that_asks(gateway)
+    body = {"decision": "allow", "updatedInput": {"file_path": "b.txt"}, "scope": "session"}
+    first = await decide(gateway, session_id, body)
+    assert first.status_code == 200, first.text
+    assert (first.json()["decision"], first.json()["decidedBy"]) == ("allow", "local")
+    assert first.json()["state"] == "resolved"
+    assert (await decide(gateway, session_id, body)).json() == first.json()
+    for other in ({"decision": "deny"}, {"decision": "allow"}, body | {"updatedInput": None}):
+        refused = await decide(gateway, session_id, other)
+        assert (refused.status_code, refused.json()["code"]) == (409, "CONFLICT")
+        assert refused.json()["details"]["decision"] == "allow"
+        assert refused.json()["details"]["decidedBy"] == "local"
+    assert await gateway.inbox(session_id) == [
+        PermissionDecision(
+            input_id="approval-1:decision",
+            approval_id="approval-1",
+            decision="allow",
+            updated_input={"file_path": "b.txt"},
+            scope="session",
+        )
+    ]
+    pending = (await gateway.client.get("/approvals?state=pending")).json()
+    assert pending["total"] == 0  # although the runner has not taken it yet
+
+
+async def test_of_many_decisions_at_once_exactly_one_stands(gateway: Gateway) -> None:
+    session_id = await session_that_asks(gateway)
+    answers = await asyncio.gather(
+        *(decide(gateway, session_id, {"decision": decision}) for decision in ("allow", "deny") * 6)
+    )
+    standing = (await gateway.inbox(session_id))[0]
+    assert isinstance(standing, PermissionDecision)
+    for number, answer in enumerate(answers):
+        given = ("allow", "deny")[number % 2]
+        assert answer.status_code == (200 if given == standing.decision else 409)
+    assert len(await gateway.inbox(session_id)) == 1
+
+
+async def test_an_approval_survives_the_loss_of_redis(
+    gateway: Gateway, redis_server: RedisServer
+) -> None:
+    session_id = await session_that_asks(gateway)
+    body = {"decision": "deny", "message": "no"}
+    assert (await decide(gateway, session_id, body)).status_code == 200
+    redis_server.kill()
+    assert (await decide(gateway, session_id, body)).status_code == 200
+    assert (await decide(gateway, session_id, {"decision": "allow"})).status_code == 409
+    listed = (await gateway.client.get(f"/sessions/{session_id}/approvals?state=resolved")).json()
+    assert listed["approvals"][0]["message"] == "no"
+
+
+async def test_an_expired_approval_is_refused(gateway: Gateway) -> None:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    session_id = await session_that_asks(gateway, expires_at=past)
+    refused = await decide(gateway, session_id, {"decision": "allow"})
+    assert (refused.status_code, refused.json()["details"]) == (409, {"outcome": "expired"})
+    listed = (await gateway.client.get(f"/sessions/{session_id}/approvals")).json()
+    assert listed["approvals"][0]["outcome"] == "expired"
+    assert await gateway.inbox(session_id) == []
+
+
+@pytest.mark.parametrize("outcome", ["expired", "cancelled"])
+async def test_what_the_runner_gave_up_is_refused(gateway: Gateway, outcome: str) -> None:
+    session_id = await session_that_asks(gateway)
+    assert (await decide(gateway, session_id, {"decision": "allow"})).status_code == 200
+    async with gateway.context.engine.begin() as connection:
+        await connection.execute(
+            update(approvals).values(outcome=outcome, resolved_at=datetime.now(UTC))
+        )
+    refused = await decide(gateway, session_id, {"decision": "allow"})
+    assert (refused.status_code, refused.json()["details"]) == (409, {"outcome": outcome})
+
+
+async def test_a_session_that_ended_waits_for_no_decision(gateway: Gateway) -> None:
+    session_id = await session_that_asks(gateway)
+    gateway.backend.stand(session_id, phase=Phase.FAILED)
+    refused = await decide(gateway, session_id, {"decision": "allow"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "CONFLICT")
+    assert (await gateway.client.get("/approvals?state=pending")).json()["total"] == 0
+
+
+async def test_a_decision_wakes_a_suspended_session(gateway: Gateway) -> None:
+    session_id = await session_that_asks(gateway)
+    await gateway.client.post(f"/sessions/{session_id}/suspend")
+    assert (await decide(gateway, session_id, {"decision": "allow"})).status_code == 200
+    assert gateway.backend.calls[-1] == ("resume", session_id)
+
+
+@pytest.mark.parametrize("name", ["approval-2", "a%20b", "x" * 300, "..%2Fx"])
+async def test_an_unknown_approval_is_not_found(gateway: Gateway, name: str) -> None:
+    session_id = await session_that_asks(gateway)
+    answer = await decide(gateway, session_id, {"decision": "allow"}, name)
+    assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({}, "decision"),
+        ({"decision": "maybe"}, "decision"),
+        ({"decision": "allow", "scope": "for ever"}, "scope"),
+        ({"decision": "allow", "message": "x" * 5000}, "message"),
+        ({"decision": "allow", "updatedInput": []}, "updatedInput"),
+        ({"decision": "deny", "updatedInput": {}}, "body"),
+        ({"decision": "allow", "nonsense": 1}, "nonsense"),
+    ],
+)
+async def test_bad_decisions_are_refused(
+    gateway: Gateway, body: dict[str, object], path: str
+) -> None:
+    session_id = await session_that_asks(gateway)
+    answer = await decide(gateway, session_id, body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION_ERROR")
+    assert [mistake["path"] for mistake in answer.json()["details"]] == [path]
