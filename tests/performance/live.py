@@ -97,8 +97,10 @@ def fanout(place: Place, length: Length, in_flight: int, clients: int = 1000) ->
     cores = result["cores"]
     target, others = (at_least(150_000), "73,000") if in_flight == 4 else (None, "")
     figure = partial(Figure, f"fanout: 1 session, {clients:,} clients, {in_flight} in flight")
+    rate = result["deliveriesPerSecond"]
     figures = [
-        figure("deliveries", result["deliveriesPerSecond"], "1/s", target, others),
+        figure("deliveries", rate, "1/s", target, others),
+        figure("deliveries for a core of the gateway", round(rate / cores["gateway"]), "1/s"),
         figure("lost, doubled or out of order", _wrong(result), "events", at_most(0)),
         figure("gateway", cores["gateway"], "cores"),
         figure("other work on the machine", cores["others"], "cores"),
