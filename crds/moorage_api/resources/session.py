@@ -271,7 +271,8 @@ class ClaudeSession(WireModel):
     """A ClaudeSession runs one Claude Code conversation on one repository, in its own pod."""
 
     plural: ClassVar[str] = "claudesessions"
-    short_names: ClassVar[tuple[str, ...]] = ("cs", "csession")
+    # Not cs: that is componentstatuses, which kubectl prefers.
+    short_names: ClassVar[tuple[str, ...]] = ("csession",)
     columns: ClassVar[tuple[dict[str, Any], ...]] = (
         {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},
         {"name": "Activity", "type": "string", "jsonPath": ".status.activity"},
