@@ -6,7 +6,7 @@ benches: streams, fanout, idle, messages. The table goes to stdout, everything m
 said, and the exit status is 0 all the same; it is 1 only where something could not be measured.
 
 Modules: benches (what is run), live and answers (the measurements), messages (a client of one
-session), stage (Moorage as a process), seeding (sessions without a runner), spare (the warm runner),
-generator and toolchain (the load generator, in Go in loadgen/), procfs (what a process uses),
-figures (values beside their targets), report, machine.
+session), stage (Moorage as a process), seeding (sessions without a runner), spare (the runner
+that is kept warm), generator and toolchain (the load generator, in Go in loadgen/), procfs (what
+a process uses), figures (values beside their targets), report, machine.
 """

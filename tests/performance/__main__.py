@@ -19,7 +19,8 @@ _FILES = 16_384
 def main() -> int:
     """Run what the arguments name; 1 if something could not be measured."""
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     _allow_many_files()
     started = datetime.now(UTC)
     facts = machine.facts()
