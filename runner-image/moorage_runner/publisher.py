@@ -1,11 +1,12 @@
 """Brings events to the session's stream: each once, in order, soon, whatever Redis does.
 
 The first delta after a quiet time goes out at once, further ones at most every FLUSH_SECONDS,
-anything else at once. While Redis is away events wait in the bounded outbox.
+anything else at once. While Redis is away events wait in the bounded outbox. What an event tells of
+stands in the session's state before the event does, so that who hears of it can look it up.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
 
@@ -36,11 +37,13 @@ class Publisher:
         keys: SessionKeys,
         outbox: Outbox | None = None,
         listener: Callable[[Event], None] = lambda _: None,
+        state_written: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._redis = redis
         self._key = keys.events
         self._outbox = Outbox() if outbox is None else outbox
         self._listener = listener
+        self._state_written = state_written
         self._ids = EntryIds()
         self._last_written: str | None = None
         self._wake = asyncio.Event()
@@ -77,6 +80,8 @@ class Publisher:
         while True:
             await self._wake.wait()
             await self._until_due()
+            if self._state_written and self._outbox.urgent:
+                await self._state_written()
             self._wake.clear()
             self._hurry.clear()
             waiting, self._waiting = self._waiting, []

@@ -67,8 +67,10 @@ class Session:
         self._keys = SessionKeys(settings.session_id)
         self._workspace = Workspace(settings.workspace)
         self._conversation = conversation_id(settings.session_id)
-        self._publisher = Publisher(redis, self._keys, listener=self._show)
         self._state = StateKeeper(redis, self._keys)
+        self._publisher = Publisher(
+            redis, self._keys, listener=self._show, state_written=self._state.flushed
+        )
         self._status = Status(self._state, self._publisher.publish)
         self._inbox = Inbox(redis, self._keys)
         self._settlements = Settlements(redis, self._keys, self._inbox, self._publisher.flushed)

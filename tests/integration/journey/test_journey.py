@@ -170,14 +170,15 @@ def test_a_runner_killed_in_the_middle_of_a_turn_goes_on(
     assert events[-1].body["outcome"] == "completed"
     expected = "slowly " * 60 if during == "text" else "The tool was cut off; that is all."
     assert text_of(events, turn).endswith(expected)
-    moorage.wait_until(
-        lambda: bool(moorage.history(session) and moorage.history(session)[0]["children"]),
-        "history to have the answer",
-    )
-    history = moorage.history(session)
-    assert [message["id"] for message in history] == [turn]
-    answers = [child["content"] for child in history[0]["children"] if child["content"]]
-    assert answers == [expected]
+    moorage.wait_until(lambda: bool(answers_of(moorage, session)), "history to have the answer")
+    assert [message["id"] for message in moorage.history(session)] == [turn]
+    assert answers_of(moorage, session) == [expected]
+
+
+def answers_of(moorage: Moorage, session: str) -> list[str]:
+    """Return the texts of the answers in the session's history."""
+    children = [child for message in moorage.history(session) for child in message["children"]]
+    return [child["content"] for child in children if child["content"]]
 
 
 def test_a_gateway_killed_and_started_again_has_its_whole_history(
@@ -189,13 +190,18 @@ def test_a_gateway_killed_and_started_again_has_its_whole_history(
     own_moorage.until(session, lambda event: event.type == "message:delta", after=first.id or "")
     own_moorage.kill()
     own_moorage.start()
-    own_moorage.until(session, turn_ended(turn), after=first.id or "")
+    events = own_moorage.until(session, turn_ended(turn))
+    assert events[-1].body["outcome"] == "completed"
+    told = {
+        event.body["messageId"]: event.body["content"]
+        for event in events
+        if event.type == "message:stop" and event.body["role"] == "assistant"
+    }
     own_moorage.wait_until(
-        lambda: [len(message["children"]) for message in own_moorage.history(session)] == [1, 1],
-        "history to be whole",
+        lambda: len(answers_of(own_moorage, session)) == len(told), "history to be whole"
     )
-    answers = [message["children"][0]["content"] for message in own_moorage.history(session)]
-    assert answers == ["before the cut", "during " * 60]
+    assert answers_of(own_moorage, session) == list(told.values())
+    assert [message["id"] for message in own_moorage.history(session)][1:] == [turn]
 
 
 def test_ctrl_c_ends_everything(own_moorage: Moorage, repository: Path) -> None:
