@@ -163,7 +163,7 @@ def _failed_otherwise(pod: PodSeen) -> PodEnd | None:
         return PodEnd(Verdict.COMPLETE, Reason.COMPLETED, "The session is complete.")
     if pod.phase != "Failed":
         return None
-    said = _clipped(pod.message) or pod.reason or "no cause was given."
+    said = _clipped(pod.message or pod.reason) or "no cause was given."
     return PodEnd(Verdict.FAILED, PodReason.POD_FAILED, f"Its pod failed: {said}")
 
 
@@ -203,5 +203,5 @@ def _exit_words(container: ContainerSeen) -> str:
 
 def _clipped(text: str) -> str:
     """Return the text cut to a bearable length, as a whole sentence."""
-    text = text.strip()[:MAX_MESSAGE]
+    text = text.strip()[:MAX_MESSAGE].rstrip()
     return text if not text or text[-1] in ".!?" else f"{text}."
