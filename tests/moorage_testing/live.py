@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -95,6 +95,13 @@ class FakeBackend:
     def _tell(self, change: SessionChange) -> None:
         for queue in self._watchers:
             queue.put_nowait(change)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Return as soon as the condition holds."""
+    async with asyncio.timeout(LIMIT):
+        while not condition():  # noqa: ASYNC110 - the code under test offers no event to wait for
+            await asyncio.sleep(0.01)
 
 
 def delta(text: str, message_id: str = "t-1") -> Event:

@@ -90,7 +90,7 @@ def _decoded(session_id: str, entry_id: str, raw: bytes) -> Event | None:
         return None
     if isinstance(event, GapEvent):
         log.warning(
-            "history has a gap", session=session_id, event=entry_id, reason=event.data.reason
+            "history has a gap", session=session_id, event_id=entry_id, reason=event.data.reason
         )
     return event
 

@@ -77,7 +77,7 @@ class Recorder:
         self._hub = hub
         self._engine = engine
         self._watch = watch
-        self._writer = Writer(engine, watch.find, clock)
+        self.writer = Writer(engine, watch.find, clock)
         self._tracked: dict[str, _Tracked] = {}
         # A dict for its order: no session waits behind those that are always busy.
         self._dirty: dict[str, None] = {}
@@ -124,7 +124,7 @@ class Recorder:
             self._dirty.pop(session_id, None)
         try:
             pages = await self._read([key for key in some if key in self._tracked])
-            passed_by = await self._writer.write(pages) if pages else set()
+            passed_by = await self.writer.write(pages) if pages else set()
         except BaseException:
             self._mark(*some)
             raise
@@ -200,12 +200,14 @@ class Recorder:
         session_id = session.metadata.uid
         if session_id is None:
             return
-        tracked = self._tracked.get(session_id)
+        tracked, resting = self._tracked.get(session_id), session.status.phase in _RESTING
+        new = tracked is None
         if tracked is None:
-            tracked = self._tracked[session_id] = _Tracked(partial(self._told, session_id))
+            follower = partial(self._told, session_id)
+            tracked = self._tracked[session_id] = _Tracked(follower, resting=resting)
             self._mark(session_id)
-        if session.status.phase in _RESTING:
-            if tracked.leaving is None and not tracked.resting:
+        if resting:
+            if tracked.leaving is None and (new or not tracked.resting):
                 loop = asyncio.get_running_loop()
                 tracked.leaving = loop.call_later(_LEAVE_SECONDS, self._leave, session_id)
             return

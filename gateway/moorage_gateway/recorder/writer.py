@@ -38,6 +38,8 @@ class Writer:
         self._engine = engine
         self._find = find
         self._clock = clock
+        self.failures = 0
+        """How often writing had to be tried again, for metrics and tests."""
 
     async def write(self, pages: Sequence[Page]) -> set[str]:
         """Write pages, however long it takes; return the sessions that another one recorded."""
@@ -46,6 +48,7 @@ class Writer:
             try:
                 return await self._together(pages)
             except _AWAY as error:
+                self.failures += 1
                 log.warning("events wait for the database", cause=type(error).__name__)
                 await asyncio.sleep(backoff.next())
             except Exception as error:  # told apart one by one
@@ -74,7 +77,7 @@ class Writer:
                     log.error(  # noqa: TRY400
                         "event passed over",
                         session=page.session_id,
-                        event=page.events[0].id,
+                        event_id=page.events[0].id,
                         type=page.events[0].type,
                         cause=type(error).__name__,
                     )
