@@ -103,3 +103,5 @@ class Observed:
     live: Live | None = None
     """None: Redis does not answer."""
     place: Place = Place()
+    refusal: str = ""
+    """What the API server said when it refused to create what the session needs, just now."""

@@ -62,6 +62,8 @@ class Plan:
     """The status to write; None: it stays as it is."""
     events: tuple[PlannedEvent, ...] = ()
     requeue_after: timedelta | None = None
+    spec: SessionSpec | None = None
+    """The resolved spec that all this was decided with: what is built is built from it."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -87,6 +89,7 @@ def plan(session: ClaudeSession, observed: Observed, now: datetime) -> Plan:
         status=None if status is session.status else status,
         events=_events(case, decision),
         requeue_after=None if moment is None else max(moment - now, timedelta()),
+        spec=spec,
     )
 
 

@@ -14,6 +14,7 @@ class PodReason(StrEnum):
     # Before there is a pod
     TEMPLATE_NOT_FOUND = "TemplateNotFound"
     REDIS_UNAVAILABLE = "RedisUnavailable"
+    CREATION_REFUSED = "CreationRefused"
     # While the pod starts
     UNSCHEDULABLE = "Unschedulable"
     IMAGE_PULL_FAILED = "ImagePullFailed"

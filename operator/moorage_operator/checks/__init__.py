@@ -30,6 +30,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     starting.in_line,
     starting.not_yet,
     starting.without_redis,
+    starting.refused,
 )
 """Whoever passes all of these is started (``starting.start``)."""
 

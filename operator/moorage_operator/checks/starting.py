@@ -1,6 +1,7 @@
 """Checks for a session on its way to a pod: what it still waits for, and for how long it may."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from moorage_api.reasons import Reason
 from moorage_api.resources import Phase
@@ -12,11 +13,16 @@ from moorage_operator.actions import (
     GrantAccess,
     UpdateSecret,
 )
+from moorage_operator.backoff import backoff
 from moorage_operator.checks.endings import finish
 from moorage_operator.checks.pods import waits
 from moorage_operator.decision import Case, Decision, after
 from moorage_operator.digest import spec_digest
+from moorage_operator.endings import MAX_MESSAGE
 from moorage_operator.reasons import PodReason
+
+REFUSED_WAIT: Final = timedelta(seconds=30)
+"""At most how long until a refused creation is tried again."""
 
 
 def timed_out(case: Case) -> Decision | None:
@@ -88,6 +94,25 @@ def without_redis(case: Case) -> Decision | None:
         PodReason.REDIS_UNAVAILABLE,
         message,
         retry_at=case.session.status.retry_at,
+        event="Warning",
+    )
+
+
+def refused(case: Case) -> Decision | None:
+    """What the API server refuses to create is asked for again after a while; others go on."""
+    refusal = case.seen.refusal
+    if not refusal:
+        return None
+    message = (
+        f"The cluster refused what the session needs: {refusal[:MAX_MESSAGE]} It is tried again "
+        f"every {REFUSED_WAIT.seconds} s; if a quota is used up, end other sessions or raise it."
+    )
+    return Decision(
+        Phase.PENDING,
+        PodReason.CREATION_REFUSED,
+        message,
+        admitted=False,
+        retry_at=case.now + backoff(REFUSED_WAIT, 1, case.uid),
         event="Warning",
     )
 

@@ -120,6 +120,13 @@ CASES: dict[str, tuple[ClaudeSession, Observed, Phase, str, tuple[Action, ...]]]
         (),
     ),
     "Redis is away": (session(), observed(live=None), Phase.PENDING, "RedisUnavailable", ()),
+    "the cluster refuses its pod": (
+        session(),
+        observed(refusal="exceeded quota: pods."),
+        Phase.PENDING,
+        "CreationRefused",
+        (),
+    ),
     "created as suspended": (session(suspend=True), observed(), Phase.SUSPENDED, "Requested", ()),
     # Starting
     "no node takes the pod": (

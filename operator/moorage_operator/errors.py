@@ -1,0 +1,86 @@
+"""What can go wrong when a plan is carried out, each with what follows.
+
+OperatorError
+├── ViewOutdatedError   the plan was decided from an old view: look again at once
+├── ObjectGoneError     what it is about is not there any more: nothing is left to do
+├── RefusedError        the API server will not have it: tell the session, try again later
+└── UnavailableError    it does not answer, or asks for patience: try again later
+
+Foreign exceptions are translated here and nowhere else (``translated``).
+"""
+
+import json
+from datetime import timedelta
+from typing import Final
+
+from kubernetes.aio.client.exceptions import ApiException
+
+_PATIENCE: Final = timedelta(seconds=1)
+_LONGEST_PATIENCE: Final = timedelta(minutes=1)
+_MAX_MESSAGE: Final = 1024
+
+
+class OperatorError(Exception):
+    """Carrying out a plan failed."""
+
+    retry_after: timedelta | None = None
+    """When to look again; None: when something is heard of it."""
+
+
+class ViewOutdatedError(OperatorError):
+    """The plan was decided from an old view."""
+
+    retry_after = timedelta()
+
+
+class ObjectGoneError(OperatorError):
+    """What it is about is not there any more."""
+
+
+class RefusedError(OperatorError):
+    """The API server will not have it. Its message is a sentence for people."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class UnavailableError(OperatorError):
+    """The API server does not answer now, or asks for patience."""
+
+    def __init__(self, retry_after: timedelta = _PATIENCE) -> None:
+        super().__init__(f"again in {retry_after.total_seconds():.1f} s")
+        self.retry_after = min(max(retry_after, _PATIENCE), _LONGEST_PATIENCE)
+
+
+def translated(error: ApiException) -> OperatorError:
+    """Return the operator's own error for one of the Kubernetes client's."""
+    status = int(error.status or 0)
+    match status:
+        case 404 | 410:
+            return ObjectGoneError()
+        case 409:
+            return ViewOutdatedError()
+        case 400 | 403 | 405 | 406 | 413 | 415 | 422:
+            return RefusedError(status, _message(error))
+        case _:
+            return UnavailableError(_retry_after(error))
+
+
+def _message(error: ApiException) -> str:
+    """Return the message of the API server's Status object, without what else is in it."""
+    try:
+        body = json.loads(error.body or "")
+        said = str(body["message"])
+    except (ValueError, TypeError, KeyError):
+        said = str(error.reason or "no cause was given")
+    said = said.strip()[:_MAX_MESSAGE]
+    return said if said.endswith((".", "!", "?")) else f"{said}."
+
+
+def _retry_after(error: ApiException) -> timedelta:
+    try:
+        return timedelta(seconds=float((error.headers or {}).get("Retry-After", "")))
+    except (ValueError, OverflowError):
+        return _PATIENCE

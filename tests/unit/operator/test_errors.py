@@ -1,0 +1,67 @@
+"""The Kubernetes client's errors, translated: every status leads to one of the operator's."""
+
+from datetime import timedelta
+from http import HTTPStatus
+
+import pytest
+from kubernetes.aio.client.exceptions import ApiException
+
+from moorage_operator.errors import (
+    ObjectGoneError,
+    OperatorError,
+    RefusedError,
+    UnavailableError,
+    ViewOutdatedError,
+    translated,
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (0, UnavailableError),
+        (400, RefusedError),
+        (401, UnavailableError),
+        (403, RefusedError),
+        (404, ObjectGoneError),
+        (409, ViewOutdatedError),
+        (410, ObjectGoneError),
+        (422, RefusedError),
+        (429, UnavailableError),
+        (500, UnavailableError),
+        (503, UnavailableError),
+        (504, UnavailableError),
+    ],
+)
+def test_each_status_has_its_error(status: int, expected: type[OperatorError]) -> None:
+    assert type(translated(ApiException(status))) is expected
+
+
+@pytest.mark.parametrize("status", [each for each in HTTPStatus if each >= 400])
+def test_no_status_is_left_out(status: int) -> None:
+    assert isinstance(translated(ApiException(status)), OperatorError)
+
+
+def test_a_refusal_says_what_the_server_said() -> None:
+    error = ApiException(403, "Forbidden", body='{"message": "exceeded quota: pods=10"}')
+    refused = translated(error)
+    assert isinstance(refused, RefusedError)
+    assert refused.message == "exceeded quota: pods=10."
+
+
+@pytest.mark.parametrize("body", [None, "", "no JSON", "[]", "{}", "x" * 5000])
+def test_a_refusal_of_any_form_has_a_sentence(body: str | None) -> None:
+    refused = translated(ApiException(422, "Unprocessable", body=body))
+    assert isinstance(refused, RefusedError)
+    assert refused.message == "Unprocessable."
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("5", 5), ("0", 1), ("86400", 60), ("soon", 1), (None, 1)]
+)
+def test_patience_is_as_long_as_the_server_asks_within_bounds(
+    header: str | None, seconds: int
+) -> None:
+    error = ApiException(429)
+    error.headers = {"Retry-After": header} if header else None
+    assert translated(error).retry_after == timedelta(seconds=seconds)
