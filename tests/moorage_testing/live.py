@@ -229,6 +229,7 @@ class SseClient:
         self.head = head
         self.last_id: str | None = None
         self.comments: list[str] = []
+        self.seen_ids: list[str] = []
         self._reader = reader
         self._writer = writer
         self._buffer = b""
@@ -274,7 +275,9 @@ class SseClient:
                 fields[name] = value.removeprefix(" ")
             else:
                 self.comments.append(value.strip())
-        self.last_id = fields.get("id", self.last_id)
+        if "id" in fields:
+            self.last_id = fields["id"]
+            self.seen_ids.append(fields["id"])
         if "data" not in fields:
             return None
         return Received(fields.get("id"), fields["event"], json.loads(fields["data"]))

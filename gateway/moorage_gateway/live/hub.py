@@ -175,15 +175,19 @@ class Hub:
         for outlet in tuple(self._outlets):
             outlet.end("shutdown")
 
+    async def heartbeat(self) -> None:
+        """Check that Redis still has its data, and show all clients that they are connected."""
+        await self._reading.check()
+        for number, client in enumerate(tuple(self.clients)):
+            if client in self.clients:
+                client.beat()
+            if number % _BEATS_AT_ONCE == _BEATS_AT_ONCE - 1:
+                await asyncio.sleep(_BEAT_PAUSE)
+
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            await self._reading.check()
-            for number, client in enumerate(tuple(self.clients)):
-                if client in self.clients:
-                    client.beat()
-                if number % _BEATS_AT_ONCE == _BEATS_AT_ONCE - 1:
-                    await asyncio.sleep(_BEAT_PAUSE)
+            await self.heartbeat()
 
     def _cursor(self, session_id: str) -> Cursor:
         cursor = self._cursors.get(session_id)

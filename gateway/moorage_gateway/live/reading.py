@@ -65,8 +65,9 @@ class Reading:
 
     async def check(self) -> None:
         """Look whether Redis lost its data without a lost connection; look at bad keys again."""
-        self._unreadable.clear()
-        self.forget()
+        if self._unreadable:
+            self._unreadable.clear()
+            self.changed()
         try:
             if not await self._redis.expire(self._wake_key, _WAKE_SECONDS):
                 log.warning("redis lost its data")
