@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -40,6 +42,20 @@ def routers() -> Sequence[APIRouter]:
     )
 
 
+class Application(FastAPI):
+    """FastAPI, without the answer 422 in its description: bad requests are told with 400 here."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description of the API."""
+        description = super().openapi()
+        for operations in description["paths"].values():
+            for operation in operations.values():
+                operation["responses"].pop("422", None)
+        for name in ("HTTPValidationError", "ValidationError"):
+            description["components"]["schemas"].pop(name, None)
+        return description
+
+
 def create_app(
     settings: Settings, open_backend: OpenBackend, clock: Callable[[], datetime] = now
 ) -> FastAPI:
@@ -51,7 +67,7 @@ def create_app(
             app.state.context = context
             yield
 
-    app = FastAPI(
+    app = Application(
         title="Moorage",
         version=version("moorage"),
         description="Claude Code sessions, steered over HTTP.",
@@ -68,10 +84,21 @@ def create_app(
         ],
     )
     for router in routers():
+        _describe_status(router)
         app.include_router(router, prefix=BASE)
     for kind in (HTTPException, RequestValidationError, GatewayError):
         app.add_exception_handler(kind, _answer_error)
     return app
+
+
+def _describe_status(router: APIRouter) -> None:
+    """Say 200 where a route leaves the status to a class of response that has no default.
+
+    FastAPI's description of the API fails on those (an event stream's class is one).
+    """
+    for route in router.routes:
+        if isinstance(route, APIRoute) and route.status_code is None:
+            route.status_code = 200
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:

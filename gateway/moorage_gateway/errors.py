@@ -316,7 +316,7 @@ def mistakes_in(errors: Sequence[Any]) -> list[Mistake]:
     return [
         Mistake(field_path(error["loc"]), str(error["msg"]).removeprefix("Value error, "))
         for error in errors
-    ]
+    ] or [Mistake("body", "cannot be read")]
 
 
 def field_path(location: Sequence[str | int]) -> str:

@@ -58,7 +58,8 @@ def configure(settings: LogSettings) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     renderer: list[Any] = (
-        [redact, structlog.dev.ConsoleRenderer()]
+        # Plain: the other formatter shows local variables, which may be secrets, and is slow.
+        [redact, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if console
         else [
             structlog.processors.format_exc_info,

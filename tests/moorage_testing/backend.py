@@ -22,6 +22,7 @@ class MemoryBackend:
     def __init__(self) -> None:
         self.sessions: dict[str, ClaudeSession] = {}
         self.away = False
+        self.fault: Exception | None = None
         self.calls: list[tuple[str, str]] = []
         self._watchers: set[asyncio.Queue[SessionChange]] = set()
 
@@ -54,6 +55,8 @@ class MemoryBackend:
             raise SessionMissing(session_id) from None
 
     def list(self) -> list[ClaudeSession]:
+        if self.fault is not None:
+            raise self.fault
         return list(self.sessions.values())
 
     async def suspend(self, session_id: str, *, suspend: bool) -> ClaudeSession:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import structlog
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
@@ -31,6 +32,7 @@ class Gateway:
     backend: MemoryBackend
     redis: Redis
     client: httpx2.AsyncClient
+    logs: list[Any]
 
     @property
     def context(self) -> Context:
@@ -56,14 +58,14 @@ class Gateway:
 
     async def inbox(self, session_id: str) -> list[Input]:
         """Return what was sent to the session."""
-        entries = await self.redis.xrange(SessionKeys(session_id).inbox)
+        entries: Any = await self.redis.xrange(SessionKeys(session_id).inbox)
         return [decode_input(fields[b"input"]) for _, fields in entries if b"input" in fields]
 
     async def live(self, session_id: str, *, age: float = 0, **state: Any) -> None:
         """Write what a runner says of the session."""
         said = SessionState(**({"phase": Phase.READY} | state))
         beat = str(time.time() - age)
-        values = {FIELD: encode_state(said), HEARTBEAT_FIELD: beat.encode()}
+        values: Any = {FIELD: encode_state(said), HEARTBEAT_FIELD: beat.encode()}
         await self.redis.hset(SessionKeys(session_id).state, mapping=values)
 
 
@@ -84,6 +86,16 @@ async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     """Run the application in this process; requests do not go through a socket."""
     backend = MemoryBackend()
     app = create_app(settings, backend.opened)
+    # Captured: printed with the default renderer a traceback takes seconds.
+    with structlog.testing.capture_logs() as logs:
+        async with _started(app, settings) as (redis, client):
+            yield Gateway(app, backend, redis, client, logs)
+
+
+@asynccontextmanager
+async def _started(
+    app: FastAPI, settings: Settings
+) -> AsyncIterator[tuple[Redis, httpx2.AsyncClient]]:
     async with (
         app.router.lifespan_context(app),
         Redis.from_url(settings.redis_url.get_secret_value()) as redis,
@@ -92,4 +104,4 @@ async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             base_url=f"http://localhost{BASE}",
         ) as client,
     ):
-        yield Gateway(app, backend, redis, client)
+        yield redis, client

@@ -37,12 +37,11 @@ NAMES: Final = frozenset(_NAMES.split())
 def is_supported(name: str, extensions: frozenset[str], names: frozenset[str]) -> bool:
     """Return whether a file of this name (the last part of its path) may be read and written.
 
-    ``Dockerfile.dev`` counts as ``Dockerfile``: what stands before the first dot may be a name.
+    ``Dockerfile.dev`` counts as ``Dockerfile``, ``.env.local`` as ``.env``: what stands before a
+    dot may be a name.
     """
-    if name in names:
-        return True
-    stem, dot, _ = name.partition(".")
-    if dot and stem in names:
+    words = name.split(".")
+    if any(".".join(words[:count]) in names for count in range(1, len(words) + 1)):
         return True
     before, dot, extension = name.rpartition(".")
     return bool(dot and before) and extension.lower() in extensions

@@ -144,12 +144,6 @@ async def test_the_list_is_filtered_paged_and_newest_first(gateway: Gateway) -> 
     assert (page["total"], page["limit"], page["offset"]) == (3, 2, 0)
 
 
-async def test_what_is_anothers_is_not_there(gateway: Gateway) -> None:
-    session_id = await gateway.create()
-    gateway.backend.own(session_id, "somebody-else")
-    assert (await gateway.client.get(f"/sessions/{session_id}")).status_code == 200  # an admin's
-
-
 async def test_patch_changes_only_what_is_given(gateway: Gateway) -> None:
     session_id = await gateway.create(
         projectPath=REPOSITORY, context={"a": 1}, metadata={"branch": "x"}

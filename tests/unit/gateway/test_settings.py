@@ -1,0 +1,109 @@
+"""Settings: all mistakes at once, as sentences, and never a value that may be a secret."""
+
+from pathlib import Path
+
+import pytest
+
+from moorage_gateway.__main__ import main
+from moorage_gateway.generate import openapi, settings_page
+from moorage_gateway.settings import Settings, SettingsRefused, is_loopback, load_settings
+
+DOCS = Path(__file__).parents[3] / "docs"
+GOOD = {"MOORAGE_AUTH": "none", "MOORAGE_REDIS_URL": "redis://:geheim@localhost"}
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os  # noqa: PLC0415
+
+    for name in list(os.environ):
+        if name.startswith("MOORAGE_"):
+            monkeypatch.delenv(name)
+
+
+def load(monkeypatch: pytest.MonkeyPatch, **changes: str) -> Settings:
+    for name, value in (GOOD | changes).items():
+        monkeypatch.setenv(name, value)
+    return load_settings()
+
+
+def test_good_settings_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(
+        monkeypatch,
+        MOORAGE_PORT="9000",
+        MOORAGE_HTTP__ALLOWED_ORIGINS="https://a.example.com, https://b.example.com",
+        MOORAGE_SESSIONS__ALLOW_LOCAL_PATHS="true",
+        MOORAGE_HOME="/somewhere",
+    )
+    assert (settings.port, settings.sessions.allow_local_paths) == (9000, True)
+    assert settings.http.allowed_origins == ["https://a.example.com", "https://b.example.com"]
+    assert settings.database_location == "sqlite+aiosqlite:////somewhere/moorage.db"
+    assert "geheim" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"MOORAGE_AUTH": "jwt"}, ["MOORAGE_AUTH: there is no login"]),
+        ({"MOORAGE_HOST": "0.0.0.0"}, ["needs a loopback address"]),  # noqa: S104
+        ({"MOORAGE_HTTP__ALLOWED_HOSTS": "x"}, ["loopback names only"]),
+        ({"MOORAGE_HTTP__NONSENSE": "1"}, ["MOORAGE_HTTP__NONSENSE: there is no such"]),
+        ({"MOORAGE_HTPP__X": "1"}, ["MOORAGE_HTPP__X: there is no such"]),
+        ({"MOORAGE_REDIS_URL": "geheim"}, ["MOORAGE_REDIS_URL: write redis://"]),
+        ({"MOORAGE_DATABASE_URL": "mysql://geheim"}, ["MOORAGE_DATABASE_URL: write sqlite"]),
+        ({"MOORAGE_HTTP": "geheim"}, ["http"]),
+        (
+            {"MOORAGE_PORT": "x", "MOORAGE_DATABASE__POOL_SIZE": "0", "MOORAGE_X__Y": ""},
+            ["MOORAGE_PORT", "MOORAGE_DATABASE__POOL_SIZE", "MOORAGE_X__Y"],
+        ),
+    ],
+)
+def test_mistakes_are_told_all_at_once(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], named: list[str]
+) -> None:
+    with pytest.raises(SettingsRefused) as refused:
+        load(monkeypatch, **changes)
+    told = "\n".join(refused.value.mistakes)
+    assert len(refused.value.mistakes) == len(named)
+    for words in named:
+        assert words in told
+    assert "geheim" not in told
+
+
+def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubernetes makes such ones for services; runners have theirs."""
+    load(monkeypatch, MOORAGE_GATEWAY_SERVICE_HOST="10.0.0.1", MOORAGE_SESSION_ID="x")
+
+
+def test_a_bad_setting_ends_the_command_with_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MOORAGE_PORT", "x")
+    assert main(["check-config"]) == 2
+    told = capsys.readouterr().err
+    for name in ("MOORAGE_PORT", "MOORAGE_AUTH", "MOORAGE_REDIS_URL"):
+        assert name in told
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("0.0.0.0", False),  # noqa: S104
+        ("::", False),
+        ("10.0.0.1", False),
+        ("localhost.example.com", False),
+        ("", False),
+    ],
+)
+def test_loopback(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
+
+
+def test_the_documents_are_generated() -> None:
+    """`python -m moorage_gateway.generate` writes them."""
+    assert (DOCS / "settings.md").read_text() == settings_page()
+    assert (DOCS / "openapi.json").read_text() == openapi()
