@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from moorage_api.quantities import parse_duration
 from moorage_api.resources import ClaudeSession, Condition, Phase, SessionSpec
 from moorage_api.state import SessionState
 from moorage_operator.actions import Action
 from moorage_operator.observed import RUNNER, Observed, PodSeen
+
+SKEW: Final = timedelta(minutes=1)
+"""How far a node's clock may be ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,12 @@ class Case:
         if runner.state == "waiting" or runner.started_at is None:
             return None
         return live.state if live.heartbeat >= runner.started_at else None
+
+    @property
+    def last_activity(self) -> datetime | None:
+        """When it last worked, as its runner says; a time that is yet to come is no claim."""
+        said = self.state.last_activity_at if self.state is not None else None
+        return None if said is None or said > self.now + SKEW else min(said, self.now)
 
     @property
     def ready(self) -> bool:

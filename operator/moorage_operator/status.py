@@ -89,7 +89,7 @@ def _live(case: Case, decision: Decision) -> dict[str, Any]:
         "pending_approvals": len(state.pending_approvals) if ready else 0,
         "usage": metered or _most(before.usage, state.usage),
         "claude_session_id": claude_id,
-        "last_activity_at": _latest(before.last_activity_at, state.last_activity_at, case.now),
+        "last_activity_at": _latest(before.last_activity_at, case.last_activity),
     }
 
 
@@ -102,9 +102,8 @@ def _most(one: Usage, other: Usage) -> Usage:
     )
 
 
-def _latest(before: datetime | None, said: datetime | None, now: datetime) -> datetime | None:
-    known = [each for each in (before, min(said, now) if said else None) if each]
-    return max(known, default=None)
+def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((each for each in (one, other) if each is not None), default=None)
 
 
 def patient_until(case: Case) -> datetime | None:

@@ -57,13 +57,11 @@ def idle_since(case: Case) -> datetime | None:
         return None
     if state.activity is not Activity.IDLE or state.queued or state.pending_approvals:
         return None
-    claimed = min(state.last_activity_at or case.now, case.now)
+    known = [case.last_activity, pod.container(RUNNER).started_at]
     ready = case.condition("Ready")
-    known = [pod.container(RUNNER).started_at]
     if ready is not None and ready.status == "True":
         known.append(ready.last_transition_time)
-    last = [each for each in known if each is not None]
-    return max([claimed, *last] if state.last_activity_at else last, default=None)
+    return max((each for each in known if each is not None), default=None)
 
 
 def _suspended_idle(case: Case) -> bool:

@@ -253,12 +253,12 @@ CASES: dict[str, tuple[ClaudeSession, Observed, Phase, str, tuple[Action, ...]]]
         "Running",
         (),
     ),
-    "a claim of activity that is yet to come keeps it for now only": (
+    "a claim of activity that is yet to come does not count": (
         session(status(), timeouts={"idle": "5m"}),
         running(state(last_activity_at=NOW + HOUR)),
-        Phase.READY,
-        "Running",
-        (),
+        Phase.SUSPENDING,
+        "Idle",
+        (SetSuspend(suspend=True),),
     ),
     "the runner is silent": (
         session(status()),
@@ -765,3 +765,29 @@ def test_a_digest_of_the_spec_tells_whether_the_secret_is_up_to_date() -> None:
     resumed = session(status(Phase.SUSPENDED))
     first = plan(resumed, observed(secret=SecretSeen("other")), NOW)
     assert UpdateSecret() in first.actions
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_by_time_alone_nothing_changes_before_the_moment_to_look_again(name: str) -> None:
+    before, seen, *_ = CASES[name]
+    now = NOW
+    for _hop in range(20):
+        first = plan(before, seen, now)
+        settled = before.model_copy(update={"status": first.status or before.status})
+        decided = plan(settled, seen, now)
+        if first.actions or decided.actions:
+            return
+        wait = decided.requeue_after
+        early = timedelta(days=400) if wait is None else wait - timedelta(milliseconds=1)
+        assert plan(settled, seen, now + early).status is None
+        if wait is None:
+            return
+        before, now = settled, now + wait
+
+
+def test_a_change_is_told_with_its_reason_once() -> None:
+    seen = running(pod=pod(runner(), oom()))
+    first = plan(session(status()), seen, NOW)
+    assert [(each.kind, each.reason) for each in first.events] == [("Warning", "OutOfMemory")]
+    assert "resources.limits.memory" in first.events[0].message
+    assert not plan(session(first.status), seen, NOW).events
