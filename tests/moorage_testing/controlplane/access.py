@@ -90,7 +90,9 @@ def configuration(server: Server, account: Account) -> Configuration:
 
 
 def write_kubeconfig(server: Server, account: Account, path: Path) -> Path:
-    """Write a kubeconfig for kubectl and other programs."""
+    """Write a kubeconfig for kubectl and other programs, unless it is there."""
+    if path.exists():
+        return path
     name = "moorage"
     content: dict[str, Any] = {
         "apiVersion": "v1",

@@ -54,7 +54,7 @@ class NotReady(ControlPlaneError):  # noqa: N818
     """What was waited for did not come within the deadline."""
 
     def __init__(self, what: str, seconds: float, last: str) -> None:
-        super().__init__(f"{what} is not so after {seconds:.0f} s; last answer: {last}")
+        super().__init__(f"{what}: not within {seconds:.0f} s; last answer: {last}")
 
 
 class ApiRefused(ControlPlaneError):  # noqa: N818

@@ -9,7 +9,8 @@ from moorage_testing.controlplane.processes import ROOT
 MANIFESTS: Final = Path(__file__).parent / "manifests"
 STAGES: Final = MANIFESTS / "stages.yaml"
 ASSIGNMENT: Final = MANIFESTS / "assignment.yaml"
-GARBAGE: Final = ("garbage-collector-controller", "namespace-controller")
+COLLECTOR: Final = "garbage-collector-controller"
+GARBAGE: Final = (COLLECTOR, "namespace-controller")
 """What deletes the dependents of what is deleted, and the content of deleted namespaces."""
 
 

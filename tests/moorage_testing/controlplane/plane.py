@@ -25,6 +25,7 @@ from moorage_testing.controlplane.binaries import binary
 from moorage_testing.controlplane.errors import ApiRefused, KubectlFailed
 from moorage_testing.controlplane.options import (
     ASSIGNMENT,
+    COLLECTOR,
     Options,
     Places,
     apiserver_flags,
@@ -38,6 +39,7 @@ from moorage_testing.controlplane.readiness import (
     await_collection,
     await_established,
     await_node,
+    make_node,
 )
 
 _DEADLINE: Final = 120.0
@@ -63,17 +65,18 @@ class ControlPlane:
         self.kwok: Process | None = None
 
     def start(self) -> None:
-        """Start everything; return when each part does its work."""
+        """Start everything, side by side where possible; return when each part does its work."""
         self.etcd.start()
         self.start_apiserver()
         with self.client() as admin:
+            if self.options.stages:
+                self._start_kwok(admin)
             if self.options.crds is not None:
                 self._crds = apply_crds(admin, self.options.crds)
             # After the CRDs: the garbage collector looks for new kinds only twice a minute.
             if self.options.controllers:
-                self._start_manager(admin)
-            if self.options.stages:
-                self._start_kwok(admin)
+                self._start_manager()
+            self._await_parts(admin)
 
     def close(self) -> None:
         """End all processes, what they serve first."""
@@ -146,12 +149,10 @@ class ControlPlane:
     def _process(self, name: str, flags: list[str], **environment: str) -> Process:
         return Process(name, [str(binary(name)), *flags], self.folder, environment)
 
-    def _start_manager(self, admin: Api) -> None:
+    def _start_manager(self) -> None:
         flags = manager_flags(self._places, self.kubeconfig(), self.options.controllers)
         self.manager = self._process("kube-controller-manager", flags)
         self.manager.start()
-        if "garbage-collector-controller" in self.options.controllers:
-            await_collection(admin, self.manager)
 
     def _start_kwok(self, admin: Api) -> None:
         self.kwok = self._process("kwok", kwok_flags(self.kubeconfig(), self.options.stages))
@@ -162,8 +163,15 @@ class ControlPlane:
                 plural = "mutatingadmissionpolicybindings"
             admin.apply(f"{_POLICIES}/{plural}/{body['metadata']['name']}", body)
         for node in self.options.nodes:
-            await_node(admin, self.kwok, node)
-        await_assignment(admin)
+            make_node(admin, node)
+
+    def _await_parts(self, admin: Api) -> None:
+        if self.kwok is not None:
+            for node in self.options.nodes:
+                await_node(admin, self.kwok, node)
+            await_assignment(admin)
+        if self.manager is not None and COLLECTOR in self.options.controllers:
+            await_collection(admin, self.manager)
 
     def _unready(self) -> str | None:
         for process in (self.etcd, self.apiserver):

@@ -54,11 +54,15 @@ def await_collection(admin: Api, manager: Process) -> None:
     until("the garbage collector at work", _DEADLINE, pending)
 
 
-def await_node(admin: Api, kwok: Process, name: str) -> None:
-    """Create a node, and wait until KWOK makes it Ready."""
+def make_node(admin: Api, name: str) -> None:
+    """Create a node for KWOK to take care of."""
     metadata = {"name": name, "labels": {"kubernetes.io/hostname": name}}
+    admin.apply(f"{_NODES}/{name}", {"apiVersion": "v1", "kind": "Node", "metadata": metadata})
+
+
+def await_node(admin: Api, kwok: Process, name: str) -> None:
+    """Wait until KWOK has made a node Ready."""
     path = f"{_NODES}/{name}"
-    admin.apply(path, {"apiVersion": "v1", "kind": "Node", "metadata": metadata})
 
     def pending() -> str | None:
         kwok.require_running()
