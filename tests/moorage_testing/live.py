@@ -29,7 +29,7 @@ from moorage_api.resources import ClaudeSession, Phase, SessionSpec
 from moorage_api.resources.meta import ObjectMeta
 from moorage_api.resources.parts import Repository
 from moorage_gateway.app import BASE
-from moorage_gateway.backends.interface import SessionChange, SessionMissing
+from moorage_gateway.backends.interface import NewSession, SessionChange, SessionMissing
 from moorage_gateway.clients.redis import make_redis
 from moorage_gateway.errors import GatewayError, error_response, translate
 from moorage_gateway.live.endpoints import router
@@ -79,6 +79,23 @@ class FakeBackend:
     def list(self) -> list[ClaudeSession]:
         """Return all sessions."""
         return list(self.sessions.values())
+
+    async def create(self, new: NewSession) -> ClaudeSession:
+        """Create a session."""
+        return self.get(self.add(new.session_id, owner=new.spec.owner))
+
+    async def suspend(self, session_id: str, *, suspend: bool) -> ClaudeSession:
+        """Suspend a session, or run it again."""
+        return self.get(self.add(session_id, phase="Suspended" if suspend else "Ready"))
+
+    async def delete(self, session_id: str) -> None:
+        """Delete a session, if it is there."""
+        if session_id in self.sessions:
+            self.remove(session_id)
+
+    async def ready(self) -> bool:
+        """Return whether sessions can be created: always."""
+        return True
 
     async def watch(self) -> AsyncIterator[SessionChange]:
         """Yield what is there, then changes."""

@@ -1,5 +1,7 @@
 """What is missing is said: once, and then what there is."""
 
+from typing import Any
+
 from redis.asyncio import Redis
 
 from moorage_api.base import now
@@ -120,8 +122,9 @@ async def test_what_is_no_event_is_a_gap_in_its_place(gateway: LiveGateway) -> N
     client = await gateway.connect(gateway.path(session))
     await client.next()
     too_large = b'{"type":"' + b"x" * MAX_EVENT_BYTES + b'"}'
+    write: Any = gateway.redis.xadd
     fields = [{FIELD: b"{"}, {"other": b"{}"}, {FIELD: too_large}, {FIELD: b'{"type":"x\\n"}'}]
-    ids = [(await gateway.redis.xadd(key, field)).decode() for field in fields]  # type: ignore[arg-type]
+    ids = [str((await write(key, field)).decode()) for field in fields]
     await publish_texts(gateway.redis, session, "a")
     *gaps, good = await client.take(5)
     assert [gap.id for gap in gaps] == ids

@@ -13,7 +13,7 @@ from sqlalchemy import delete, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.base import now
-from moorage_api.events import FIELD
+from moorage_api.events import FIELD, Event
 from moorage_api.keys import SessionKeys
 from moorage_gateway.db.engine import make_engine
 from moorage_gateway.db.tables import checkpoints, messages, sessions, turns
@@ -158,7 +158,7 @@ async def test_redis_that_lost_everything_costs_no_recorded_message(history: His
     ids=["id", "number", "result"],
 )
 async def test_an_event_that_cannot_be_written_is_passed_over(
-    history: History, poison: object
+    history: History, poison: Event
 ) -> None:
     session, other = history.backend.add(), history.backend.add()
     history.start()

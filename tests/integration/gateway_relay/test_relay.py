@@ -1,0 +1,190 @@
+"""Inputs reach the inbox: in order, whatever Redis does, until a runner has taken them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+from redis.asyncio import Redis
+from sqlalchemy import event, update
+
+from moorage_api.base import now
+from moorage_api.inbox import (
+    FIELD,
+    Interrupt,
+    PermissionDecision,
+    Prompt,
+    SetMode,
+    decode_input,
+    encode_input,
+)
+from moorage_api.keys import SessionKeys
+from moorage_gateway.db.tables import inputs
+from moorage_gateway.relay.relay import Relay
+from moorage_testing.history import History
+from moorage_testing.live import LIMIT
+from moorage_testing.redis import RedisServer
+
+
+def prompt(name: str) -> Prompt:
+    return Prompt(input_id=name, content=f"Do {name}")
+
+
+async def bodies(redis: Redis, session: str) -> list[bytes]:
+    entries: Any = await redis.xrange(SessionKeys(session).inbox)
+    return [fields[FIELD] for _, fields in entries]
+
+
+async def sent(redis: Redis, session: str) -> list[str]:
+    return [decode_input(body).input_id for body in await bodies(redis, session)]
+
+
+async def until_sent(redis: Redis, session: str, names: list[str]) -> None:
+    async with asyncio.timeout(LIMIT):
+        while await sent(redis, session) != names:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def running(relay: Relay) -> AsyncIterator[None]:
+    task = asyncio.create_task(relay.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def done(outbox: History, session: str) -> dict[str, tuple[bool, bool]]:
+    return {
+        row.id: (row.sent_at is not None, row.done_at is not None)
+        for row in await outbox.rows(inputs, session)
+    }
+
+
+async def test_what_waits_is_sent_in_order_and_once(outbox: History) -> None:
+    session, other = str(uuid4()), str(uuid4())
+    names = [f"t{n}" for n in range(250)]
+    await outbox.put(session, *(prompt(name) for name in names))
+    await outbox.put(other, prompt("other"))
+    relay = Relay(outbox.redis, outbox.engine)
+    await relay.flush(session)
+    await relay.flush(session)
+    assert await sent(outbox.redis, session) == names
+    assert await sent(outbox.redis, other) == []
+    assert set((await done(outbox, session)).values()) == {(True, False)}
+
+
+async def test_flushes_at_once_send_each_input_once(outbox: History) -> None:
+    session = str(uuid4())
+    await outbox.put(session, prompt("a"), prompt("b"))
+    relay = Relay(outbox.redis, outbox.engine)
+    await asyncio.gather(*(relay.flush(session) for _ in range(20)))
+    assert await sent(outbox.redis, session) == ["a", "b"]
+
+
+async def test_an_interrupt_is_over_once_it_was_sent(outbox: History) -> None:
+    session = str(uuid4())
+    decision = PermissionDecision(input_id="d", approval_id="a", decision="allow")
+    await outbox.put(
+        session, prompt("p"), Interrupt(input_id="i"), SetMode(input_id="m", mode="plan"), decision
+    )
+    await Relay(outbox.redis, outbox.engine).flush(session)
+    assert await done(outbox, session) == {
+        "p": (True, False),
+        "i": (True, True),
+        "m": (True, True),
+        "d": (True, False),
+    }
+
+
+async def test_without_redis_nothing_is_raised_and_it_is_sent_later(
+    outbox: History, redis_server: RedisServer
+) -> None:
+    session = str(uuid4())
+    await outbox.put(session, prompt("a"))
+    relay = Relay(outbox.redis, outbox.engine)
+    redis_server.kill()
+    async with running(relay):
+        await relay.flush(session)
+        assert await done(outbox, session) == {"a": (False, False)}
+        redis_server.start()
+        await until_sent(outbox.redis, session, ["a"])
+
+
+async def test_what_was_sent_before_redis_lost_it_is_sent_again(outbox: History) -> None:
+    session = str(uuid4())
+    await outbox.put(session, prompt("a"), Interrupt(input_id="i"), prompt("b"))
+    relay = Relay(outbox.redis, outbox.engine)
+    await relay.flush(session)
+    await outbox.redis.flushall()
+    async with running(relay):
+        await until_sent(outbox.redis, session, ["a", "b"])
+
+
+async def test_a_new_input_does_not_hide_that_older_ones_were_lost(outbox: History) -> None:
+    session = str(uuid4())
+    await outbox.put(session, prompt("a"), prompt("b"))
+    relay = Relay(outbox.redis, outbox.engine)
+    await relay.flush(session)
+    await outbox.redis.flushall()
+    await outbox.put(session, prompt("c"))
+    await relay.flush(session)
+    assert await sent(outbox.redis, session) == ["a", "b", "c"]
+
+
+async def test_an_inbox_that_the_runner_made_anew_is_filled_again(outbox: History) -> None:
+    session = str(uuid4())
+    await outbox.put(session, prompt("a"))
+    relay = Relay(outbox.redis, outbox.engine)
+    await relay.flush(session)
+    await outbox.redis.flushall()
+    await outbox.redis.xgroup_create(SessionKeys(session).inbox, "runner", "0", mkstream=True)
+    async with running(relay):
+        await until_sent(outbox.redis, session, ["a"])
+
+
+async def test_what_a_runner_has_taken_is_not_sent_again(outbox: History) -> None:
+    session = str(uuid4())
+    await outbox.put(session, prompt("a"), prompt("b"))
+    relay = Relay(outbox.redis, outbox.engine)
+    await relay.flush(session)
+    async with outbox.engine.begin() as connection:
+        await connection.execute(update(inputs).where(inputs.c.id == "a").values(done_at=now()))
+    await outbox.redis.flushall()
+    async with running(relay):
+        await until_sent(outbox.redis, session, ["b"])
+
+
+async def test_killed_between_redis_and_the_database_it_sends_again(outbox: History) -> None:
+    session = str(uuid4())
+    await outbox.put(session, prompt("a"))
+    sync_engine = outbox.engine.sync_engine
+
+    def die(*arguments: object) -> None:
+        if str(arguments[2]).startswith("UPDATE"):
+            raise asyncio.CancelledError
+
+    event.listen(sync_engine, "before_cursor_execute", die)
+    task = asyncio.create_task(Relay(outbox.redis, outbox.engine).flush(session))
+    await asyncio.wait([task])
+    event.remove(sync_engine, "before_cursor_execute", die)
+    assert task.cancelled()
+    await Relay(outbox.redis, outbox.engine).flush(session)
+    assert await sent(outbox.redis, session) == ["a", "a"]
+    assert await done(outbox, session) == {"a": (True, False)}
+
+
+async def test_an_inbox_with_what_is_no_input_is_read_past(outbox: History) -> None:
+    session = str(uuid4())
+    await outbox.redis.xadd(SessionKeys(session).inbox, {FIELD: b"{", b"x": b"y"})
+    await outbox.put(session, prompt("a"))
+    relay = Relay(outbox.redis, outbox.engine)
+    await relay.flush(session)
+    async with running(relay):
+        await outbox.put(session, prompt("b"))
+        await relay.flush(session)
+    assert await bodies(outbox.redis, session) == [
+        b"{", encode_input(prompt("a")), encode_input(prompt("b"))
+    ]  # fmt: skip
