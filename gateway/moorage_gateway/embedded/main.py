@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import os
 import signal
 import socket
 import sys
@@ -33,6 +34,7 @@ _INTERRUPTED: Final = 130
 
 def run(arguments: Sequence[str]) -> int:
     """Run until told to stop; return the exit code."""
+    _have_standard_streams()
     terminal = standard_terminal()
     try:
         options = parse(arguments)
@@ -42,11 +44,21 @@ def run(arguments: Sequence[str]) -> int:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 return runner.run(embedded.run())
     except CannotRun as reason:
-        terminal.line()
-        sys.stderr.write(f"moorage: {reason.sentence}\n")
+        terminal.fresh()
+        if sys.stderr is not None:
+            sys.stderr.write(f"moorage: {reason.sentence}\n")
         return reason.code
     except KeyboardInterrupt:
         return _INTERRUPTED
+
+
+def _have_standard_streams() -> None:
+    """Where there are none, files opened later would take their numbers and be taken for them."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 class Embedded:

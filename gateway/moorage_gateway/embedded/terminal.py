@@ -4,12 +4,13 @@ Colours and lines that are written over appear on a terminal only. What came fro
 through ``clean`` first: a terminal obeys escape sequences, whoever wrote them.
 """
 
+import io
 import os
 import sys
 import threading
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 _DELETE: Final = 0x7F
 _PICTURES: Final = 0x2400
@@ -32,6 +33,14 @@ def clean_line(text: str, limit: int) -> str:
     """Return ``text`` as one cleaned line of at most ``limit`` characters."""
     line = " ".join(clean(text[: limit * 4]).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+class _Nowhere(io.StringIO):
+    """Swallows what is written."""
+
+    def write(self, text: str) -> int:
+        """Take the text, keep nothing."""
+        return len(text)
 
 
 class Style(StrEnum):
@@ -104,14 +113,12 @@ class Terminal:
             self._stream.flush()
         except (OSError, ValueError):
             # Nobody reads any more (`| head`, a closed window): sessions go on without it.
-            self._stream = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for the rest of the run
+            self._stream = _Nowhere()
 
 
 def standard_terminal() -> Terminal:
     """Return the terminal on standard output, if need be one that swallows everything."""
-    stream = sys.stdout
-    if stream is None:
-        stream = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for the rest of the run
+    stream: Any = sys.stdout or _Nowhere()
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="replace")
     return Terminal(stream)
