@@ -37,6 +37,7 @@ from moorage_runner.settings import RunnerSettings
 from moorage_runner.settlements import Settlements
 from moorage_runner.state import StateKeeper
 from moorage_runner.status import Status
+from moorage_runner.tasks import end
 from moorage_runner.translate import Translator
 from moorage_runner.turns import TurnParts, Turns
 from moorage_runner.workspace import Workspace
@@ -99,8 +100,7 @@ class Session:
                     self._fail(error)
                 finally:
                     await self._close(stop)
-                    for task in tasks:
-                        task.cancel()
+                    await end(*tasks)
         except ExceptionGroup as group_error:
             get_logger().exception("runner failed")
             failure = RunnerError(f"The runner failed ({_kinds(group_error)}).")
@@ -123,9 +123,7 @@ class Session:
             self._status.enter(Phase.SUSPENDING, Reason.REQUESTED)
             return ExitCode.AGAIN
         finally:
-            starting.cancel()
-            stopped.cancel()
-            await asyncio.wait({starting})
+            await end(starting, stopped)
 
     async def _start(self, group: asyncio.TaskGroup, tasks: list[asyncio.Task[None]]) -> Turns:
         """Find what was left, clone, start Claude Code."""

@@ -16,6 +16,7 @@ from claude_agent_sdk import (
 
 from moorage_runner.errors import ClaudeNotStartedError
 from moorage_runner.logs import get_logger
+from moorage_runner.tasks import end
 
 Json = dict[str, Any]
 
@@ -122,8 +123,7 @@ class Claude:
             closing = asyncio.create_task(_disconnect(client), name="claude-close")
             await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
         if pump is not None:
-            pump.cancel()
-            await asyncio.wait({pump})
+            await end(pump)
 
     def _connected(self) -> ClaudeSDKClient:
         if self._client is None or self._gone.is_set():

@@ -14,6 +14,7 @@ from moorage_api.keys import INBOX_GROUP, SessionKeys
 from moorage_runner.inbox import Inbox, Received
 from moorage_runner.redis_link import connect
 from moorage_runner.settlements import Settlements
+from moorage_runner.tasks import end
 from moorage_testing.redis import RedisServer
 
 
@@ -43,8 +44,7 @@ async def reading(redis: Redis, keys: SessionKeys) -> AsyncIterator[tuple[Inbox,
     try:
         yield inbox, received
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        await end(task)
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -108,7 +108,7 @@ async def test_settlements_wait_for_the_events(redis: Redis, keys: SessionKeys) 
         assert (await redis.xpending(keys.inbox, INBOX_GROUP))["pending"] == 2
         written.set()
         await settlements.finished()
-        task.cancel()
+        await end(task)
     assert (await redis.xpending(keys.inbox, INBOX_GROUP))["pending"] == 0
     entries: Any = await redis.xrange(keys.dead)
     ((_, fields),) = entries

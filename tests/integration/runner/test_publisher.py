@@ -24,6 +24,7 @@ from moorage_api.keys import SessionKeys
 from moorage_runner.outbox import Outbox
 from moorage_runner.publisher import Publisher
 from moorage_runner.redis_link import connect
+from moorage_runner.tasks import end
 from moorage_testing.redis import RedisServer, running_redis
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,8 +47,7 @@ async def publishing(
     try:
         yield publisher
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        await end(task)
         await redis.aclose()
 
 
