@@ -9,13 +9,13 @@ from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.watch import SessionWatch
 
 
-def current_hub(connection: HTTPConnection) -> Hub:
+async def current_hub(connection: HTTPConnection) -> Hub:
     """Return the process's hub, which the application's lifespan made."""
     hub: Hub = connection.app.state.context.hub
     return hub
 
 
-def current_watch(connection: HTTPConnection) -> SessionWatch:
+async def current_watch(connection: HTTPConnection) -> SessionWatch:
     """Return what the process knows of all sessions."""
     watch: SessionWatch = connection.app.state.context.watch
     return watch
