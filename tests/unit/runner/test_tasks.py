@@ -7,7 +7,7 @@ from moorage_runner.tasks import end
 
 
 async def test_a_lost_cancellation_is_said_again() -> None:
-    lost = []
+    lost: list[int] = []
 
     async def loses_one() -> None:
         while True:
