@@ -15,12 +15,14 @@ from moorage_scripted_model import running_model
 from performance import messages, spare
 from performance.figures import Figure, Measured, at_most
 from performance.messages import Timeline
+from performance.procfs import QUIET_SECONDS, wait_until_quiet
 from performance.stage import Stage, serving
 
 
 def new_sessions(count: int, *, warm: bool) -> Measured:
     """Make sessions one after the other, with a warm runner ready for each or with none at all."""
-    with _playing(warm=warm) as (stage, repository):
+    busy = wait_until_quiet(QUIET_SECONDS)
+    with _playing() as (stage, repository):
         seen = asyncio.run(_new_sessions(stage, repository, count, warm=warm))
     kind = "with a warm runner" if warm else "cold"
     figure = partial(Figure, f"new session, {kind}: POST to first model event, {count} sessions")
@@ -32,6 +34,7 @@ def new_sessions(count: int, *, warm: bool) -> Measured:
             figure("POST /sessions answered, p50", _median(seen, "created"), "ms"),
             figure("runner's first event, p50", _median(seen, "Starting"), "ms"),
             figure("Claude Code connected, p50", _median(seen, "Idle"), "ms"),
+            figure("other work just before", busy, "cores"),
         ],
         {"warm": warm, "timelines": seen},
     )
@@ -39,7 +42,8 @@ def new_sessions(count: int, *, warm: bool) -> Measured:
 
 def later_messages(count: int) -> Measured:
     """Send messages to one session that is ready and idle."""
-    with _playing(warm=False) as (stage, repository):
+    busy = wait_until_quiet(QUIET_SECONDS)
+    with _playing() as (stage, repository):
         seen = asyncio.run(_later_messages(stage, repository, count))
     times = [timeline["answer"] for timeline in seen]
     figure = partial(Figure, f"later message: POST to first model event, {count} messages")
@@ -49,6 +53,7 @@ def later_messages(count: int) -> Measured:
             figure("p99", quantile(times, 0.99), "ms"),
             figure("POST /messages answered, p50", _median(seen, "created"), "ms"),
             figure("runner took it up, p50", _median(seen, "Working"), "ms"),
+            figure("other work just before", busy, "cores"),
         ],
         {"timelines": seen},
     )
@@ -79,7 +84,7 @@ async def _later_messages(stage: Stage, repository: str, count: int) -> list[Tim
 
 
 @contextmanager
-def _playing(*, warm: bool) -> Iterator[tuple[Stage, str]]:
+def _playing() -> Iterator[tuple[Stage, str]]:
     """Serve with a scripted model behind it; the repository is a small one of one commit."""
     with (
         tempfile.TemporaryDirectory(prefix="moorage-bench-", ignore_cleanup_errors=True) as name,

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from performance import answers, live
 from performance.figures import Measured, median_run
-from performance.procfs import wait_until_quiet
+from performance.procfs import QUIET_SECONDS, wait_until_quiet
 from performance.seeding import seed_suspended
 from performance.stage import serving
 from performance.toolchain import load_generator
 
 _SESSIONS = 100
-_QUIET_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def _rounds(effort: Effort, measure: Callable[[live.Place], Measured]) -> Measur
     runs = []
     with _place() as place:
         for _ in range(effort.rounds):
-            wait_until_quiet(_QUIET_SECONDS)
+            wait_until_quiet(QUIET_SECONDS)
             runs.append(measure(place))
     return median_run(runs)
 

@@ -8,6 +8,9 @@ from pathlib import Path
 _TICKS = os.sysconf("SC_CLK_TCK")
 _QUIET_CORES = 0.15
 
+QUIET_SECONDS = 20.0
+"""How long a measurement waits for other work on the machine to end; then it begins anyway."""
+
 
 def cpu_seconds(pid: int) -> float:
     """Return the processor time that the process itself has used, in user and kernel mode."""

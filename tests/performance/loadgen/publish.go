@@ -57,6 +57,7 @@ type publisher struct {
 	conn    net.Conn
 	command []byte
 	event   []byte
+	sent    int64
 	answers atomic.Int64
 	refused atomic.Pointer[string]
 }
@@ -89,6 +90,7 @@ func (p *publisher) add(o options, key string, seq int) {
 	}
 	p.command = appendBulk(p.command, "event")
 	p.command = appendBulk(p.command, string(p.event))
+	p.sent++
 }
 
 func appendBulk(to []byte, word string) []byte {
@@ -106,6 +108,19 @@ func (p *publisher) flush() error {
 		return fmt.Errorf("Redis refused an event: %s", *refusal)
 	}
 	return err
+}
+
+// finish waits until Redis has taken everything. A connection that is closed while answers wait in
+// it may lose what Redis has not read yet, and that would look like the gateway's loss.
+func (p *publisher) finish(atMost time.Duration) error {
+	wait(atMost, func() bool { return p.answers.Load() >= p.sent || p.refused.Load() != nil })
+	if refusal := p.refused.Load(); refusal != nil {
+		return fmt.Errorf("Redis refused an event: %s", *refusal)
+	}
+	if missing := p.sent - p.answers.Load(); missing > 0 {
+		return fmt.Errorf("Redis did not take %d events", missing)
+	}
+	return nil
 }
 
 // drain reads the answers: an entry's id as a bulk string, or an error.

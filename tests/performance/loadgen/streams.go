@@ -122,6 +122,11 @@ func pace(o options, starts int64) (int, []int64, error) {
 		}
 	}
 	mark("measured")
+	for _, p := range publishers {
+		if err := p.finish(o.grace); err != nil {
+			return 0, nil, err
+		}
+	}
 	return total, late, nil
 }
 
