@@ -13,6 +13,7 @@ from uuid import uuid4
 import uvicorn
 from fastapi import FastAPI
 from redis.asyncio import Redis
+from starlette.middleware import Middleware
 
 from moorage_api.base import now
 from moorage_api.events import (
@@ -25,14 +26,15 @@ from moorage_api.events import (
     encode_entry,
 )
 from moorage_api.keys import SessionKeys
+from moorage_api.redis_client import make_redis
 from moorage_api.resources import ClaudeSession, Phase, SessionSpec
 from moorage_api.resources.meta import ObjectMeta
 from moorage_api.resources.parts import Repository
 from moorage_gateway.app import BASE
 from moorage_gateway.backends.interface import NewSession, SessionChange, SessionMissing
-from moorage_gateway.clients.redis import make_redis
 from moorage_gateway.errors import GatewayError, error_response, translate
 from moorage_gateway.live.endpoints import router
+from moorage_gateway.live.handoff import StreamHandoff
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.watch import SessionWatch
 
@@ -144,9 +146,9 @@ async def publish_texts(redis: Redis, session_id: str, texts: Iterable[str]) -> 
     return await publish(redis, session_id, *(delta(text) for text in texts))
 
 
-def live_app(hub: Hub, backend: Any) -> FastAPI:
+def live_app(hub: Hub, backend: Any, *, handoff: bool = True) -> FastAPI:
     """Return an application with the live endpoints alone."""
-    app = FastAPI()
+    app = FastAPI(middleware=[Middleware(StreamHandoff)] if handoff else [])
     app.include_router(router, prefix=BASE)
     app.add_exception_handler(GatewayError, _answer)
     app.state.context = SimpleNamespace(
@@ -199,11 +201,11 @@ class LiveGateway:
 
 
 @asynccontextmanager
-async def live_gateway(redis_url: str) -> AsyncIterator[LiveGateway]:
+async def live_gateway(redis_url: str, *, handoff: bool = True) -> AsyncIterator[LiveGateway]:
     """Run a gateway on a free port of the loopback."""
     redis, backend, closing = make_redis(redis_url), FakeBackend(), asyncio.Event()
     hub = Hub(redis, closing)
-    app = live_app(hub, backend)
+    app = live_app(hub, backend, handoff=handoff)
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="warning", ws="none", lifespan="off", loop="none")
     server = uvicorn.Server(config)

@@ -80,10 +80,10 @@ _STREAM: Final[dict[int | str, dict[str, Any]]] = {
     responses={**_STREAM, **error_responses(400, 404)},
 )
 async def session_events(
-    session: SessionDep, hub: HubDep, after: AfterDep, types: TypesDep
+    session: SessionDep, hub: HubDep, watch: WatchDep, after: AfterDep, types: TypesDep
 ) -> SessionStream:
     """Follow a session: every event after the one given, then each as it happens."""
-    return SessionStream(hub, id_of(session), after, types)
+    return SessionStream(hub, watch, id_of(session), after, types)
 
 
 @router.get(

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from redis.asyncio import Redis
 
-from moorage_gateway.clients.redis import FAILURES, Backoff
+from moorage_api.redis_client import FAILURES, Backoff
 from moorage_gateway.live.catch_up import CatchUp
 from moorage_gateway.live.cursor import Cursor, Follower, Subscription
 from moorage_gateway.live.ids import EventId

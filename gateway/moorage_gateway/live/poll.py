@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from moorage_gateway.clients.redis import FAILURES
+from moorage_api.redis_client import FAILURES
 from moorage_gateway.errors import Unavailable
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.ids import EventId

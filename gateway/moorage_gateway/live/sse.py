@@ -12,11 +12,13 @@ from typing import Any, Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from moorage_gateway.live.handoff import hand_over
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.ids import EventId
 from moorage_gateway.live.items import Types
 from moorage_gateway.live.outlet import EndReason, Outlet
 from moorage_gateway.live.pump import PING, RETRY_MS, Pump
+from moorage_gateway.live.watch import SessionWatch
 
 _HEADERS: Final = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -44,14 +46,18 @@ class EventStream(Response):
         self._given_up = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream until the client leaves or the stream is over."""
-        del scope
+        """Send the head; then stream, here or where somebody takes over."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        if not hand_over(scope, self):
+            await self.stream(receive, send)
+
+    async def stream(self, receive: Receive, send: Send) -> None:
+        """Stream until the client leaves or the stream is over."""
         self._request = asyncio.current_task()
         self._pump = pump = Pump(send, self.outlet, self.final)
         starting = None
+        self.attach()
         try:
-            self.attach()
             self.hub.clients.add(self)
             self.outlet.listen(pump.flush)
             starting = asyncio.create_task(self.start(pump))
@@ -124,9 +130,15 @@ class SessionStream(EventStream):
     """Streams the events of one session."""
 
     def __init__(
-        self, hub: Hub, session_id: str, after: EventId | None, types: Types | None
+        self,
+        hub: Hub,
+        watch: SessionWatch,
+        session_id: str,
+        after: EventId | None,
+        types: Types | None,
     ) -> None:
         super().__init__(hub)
+        self._watch = watch
         self._session_id = session_id
         self._after = after
         self._types = types
@@ -134,6 +146,8 @@ class SessionStream(EventStream):
     def attach(self) -> None:
         """Register at the hub."""
         self._subscription = self.hub.attach(self._session_id, self.outlet, self._types)
+        if self._watch.find(self._session_id) is None:  # deleted since it was asked for
+            self.end("deleted")
 
     def detach(self) -> None:
         """Leave the hub."""

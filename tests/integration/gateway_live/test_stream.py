@@ -8,10 +8,12 @@ from moorage_gateway.app import BASE
 from moorage_testing.live import (
     LiveGateway,
     ask,
+    live_gateway,
     publish,
     publish_texts,
     status,
 )
+from moorage_testing.redis import RedisServer
 
 
 async def test_a_stream_greets_and_then_tells_what_happens(gateway: LiveGateway) -> None:
@@ -31,6 +33,17 @@ async def test_a_stream_greets_and_then_tells_what_happens(gateway: LiveGateway)
     assert "cache-control: no-store" in head
     assert "x-accel-buffering: no" in head
     assert "content-type: text/event-stream" in head
+
+
+async def test_without_the_handoff_a_stream_goes_on_where_it_began(
+    redis_server: RedisServer,
+) -> None:
+    async with live_gateway(redis_server.url, handoff=False) as gateway:
+        session = gateway.backend.add()
+        client = await gateway.connect(gateway.path(session))
+        await client.next()
+        await publish_texts(gateway.redis, session, "ab")
+        assert [event.text for event in await client.take(2)] == ["a", "b"]
 
 
 async def test_every_cut_gives_each_event_exactly_once(gateway: LiveGateway) -> None:
