@@ -7,6 +7,7 @@ import select
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -14,6 +15,7 @@ from uuid import uuid4
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from moorage_api.base import now
 from moorage_api.resources import ClaudeSession, Phase, SessionSpec
 from moorage_gateway.backends.interface import NewSession
 from moorage_gateway.backends.local import LocalBackend, LocalSettings
@@ -31,6 +33,7 @@ class Driver:
         self.redis = redis
         self._redis_url = redis_url
         self.waiting_inputs: set[str] = set()
+        self.ahead = timedelta()
 
     def settings(self, **changes: Any) -> LocalSettings:
         values: dict[str, Any] = {
@@ -51,7 +54,12 @@ class Driver:
         async def open_inputs(session_id: str) -> bool:
             return session_id in self.waiting_inputs
 
-        opened = LocalBackend.open(self.settings(**changes), self.redis, open_inputs=open_inputs)
+        opened = LocalBackend.open(
+            self.settings(**changes),
+            self.redis,
+            open_inputs=open_inputs,
+            clock=lambda: now() + self.ahead,
+        )
         async with opened as backend:
             yield backend
 

@@ -3,11 +3,16 @@
 import asyncio
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from moorage_api.resources import ClaudeSession, Phase
+from moorage_gateway.backends.local import LocalBackend
+from moorage_gateway.backends.local.policy import SILENT_LIMIT
+from moorage_testing.redis import running_redis
 
 from .driver import Driver, eventually, gone, new_session, present, until, until_phase
 
@@ -171,3 +176,53 @@ async def test_a_watch_ends_with_the_backend(driver: Driver) -> None:
     async with asyncio.timeout(20):
         kinds = [change.kind async for change in watch]
     assert set(kinds) <= {"changed"}
+
+
+async def test_a_runner_that_hangs_is_killed_and_started_again(driver: Driver) -> None:
+    async with driver.backend(sweep_seconds=0.05) as backend:
+        new = new_session("stubborn; ready")
+        await backend.create(new)
+        await until_phase(backend, new.session_id, Phase.READY)
+        pid = driver.pid(new.session_id)
+        for _ in range(SILENT_LIMIT // 5 + 1):
+            driver.ahead += timedelta(seconds=5)
+            await _swept(backend)
+        assert await asyncio.to_thread(gone, pid)
+        await until(backend, new.session_id, lambda each: each.status.attempts == 1)
+
+
+async def _swept(backend: LocalBackend) -> None:
+    """Wait until the loop has gone round: a session that comes and goes tells."""
+    passing = new_session("never", suspend=True)
+    await backend.create(passing)
+    await until_phase(backend, passing.session_id, Phase.SUSPENDED)
+    await backend.delete(passing.session_id)
+
+
+async def test_a_machine_that_slept_does_not_make_its_runners_look_hung(driver: Driver) -> None:
+    async with driver.backend(sweep_seconds=0.05) as backend:
+        new = new_session("ready", timeouts={"idle": "300d", "lifetime": "300d"})
+        await backend.create(new)
+        await until_phase(backend, new.session_id, Phase.READY)
+        driver.ahead += timedelta(hours=8)
+        for _ in range(3):
+            await _swept(backend)
+        assert backend.get(new.session_id).status.phase is Phase.READY
+        assert driver.starts(new.session_id) == 1
+
+
+async def test_redis_may_go_away_and_come_back(tmp_path: Path) -> None:
+    with running_redis(persistent=True) as server:
+        async with Redis.from_url(server.url) as redis:
+            driver = Driver(tmp_path, redis, server.url)
+            async with driver.backend() as backend:
+                before, during = new_session("ready"), new_session("ready", retry={"limit": 100})
+                await backend.create(before)
+                await until_phase(backend, before.session_id, Phase.READY)
+                server.stop()
+                await backend.create(during)
+                await until(backend, during.session_id, lambda each: each.status.attempts > 0)
+                assert backend.get(before.session_id).status.phase is Phase.READY
+                server.start()
+                await until_phase(backend, during.session_id, Phase.READY)
+                assert driver.starts(before.session_id) == 1

@@ -39,6 +39,8 @@ class Machine(RuleBasedStateMachine):
             self.session, self.seen = advance(self.session, self.seen, action, self.now)
             if isinstance(action, policy.Start):
                 self.processes += 1
+                after = policy.decide(self.session, self.seen, self.now)
+                assert after is None, "what was just started is left alone"
             self.removed = isinstance(action, policy.Remove)
         raise AssertionError("it never comes to rest")
 

@@ -21,7 +21,8 @@ def advance(session: ClaudeSession, seen: Observed, action: policy.Action, now: 
     """Return both as they are once ``action`` is under way."""
     match action:
         case policy.Start():
-            seen = replace(seen, running=True, since=now, retry_at=None, state=None)
+            # Nothing of the run before may be held against this one.
+            seen = Observed(running=True, since=now, chance=seen.chance)
         case policy.Stop():
             seen = replace(seen, stopping=True, hung=action.at_once)
         case policy.Forget():

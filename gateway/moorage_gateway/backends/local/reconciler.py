@@ -29,6 +29,9 @@ from moorage_gateway.backends.local.store import SessionStore
 _log = structlog.get_logger(__name__)
 _MOST_ACTIONS = 8
 _SLEPT = 10.0
+_QUIET = 2.0
+"""A session that just became Ready answers its prompt: a spare's imports would slow it down."""
+
 _HUNG = f"The runner gave no sign of life for {policy.SILENT_LIMIT} s and was ended."
 
 
@@ -60,6 +63,7 @@ class Reconciler:
         self._heard_since = parts.clock()
         self._hears = True
         self._swept = parts.clock()
+        self._quiet_from = 0.0
 
     def kick(self, session_ids: Iterable[str]) -> None:
         """Have a look at these sessions soon."""
@@ -125,7 +129,14 @@ class Reconciler:
         await self._records.write_changed()
         if kicked is None:
             self._bound_logs()
-        if not waiting and not any(policy.starting_since(each.session) for each in self._records):
+        await self._refill(busy=bool(waiting))
+
+    async def _refill(self, *, busy: bool) -> None:
+        """Have a spare runner made, once nothing was being started for a while."""
+        moment = asyncio.get_running_loop().time()
+        if busy or any(policy.starting_since(each.session) for each in self._records):
+            self._quiet_from = moment + _QUIET
+        elif moment >= self._quiet_from:
             await self._parts.runners.refill()
 
     async def _look(self, chosen: list[Record]) -> None:
