@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.inbox import Input, encode_input
-from moorage_gateway.clients.redis import FAILURES
+from moorage_api.redis_client import FAILURES
 from moorage_gateway.context import Relay
 from moorage_gateway.db.statements import insert_once
 from moorage_gateway.db.tables import inputs, messages

@@ -10,8 +10,8 @@ import structlog
 from redis.asyncio import Redis
 
 from moorage_api.base import now
+from moorage_api.redis_client import make_redis
 from moorage_gateway.background import Background, Supervisor
-from moorage_gateway.clients.redis import make_redis
 from moorage_gateway.context import Context, OpenBackend
 from moorage_gateway.db.engine import open_engine
 from moorage_gateway.db.migrate import migrate
@@ -35,6 +35,7 @@ def _redis(settings: Settings) -> Redis:
         timeout_seconds=settings.redis.timeout_seconds,
         connect_timeout_seconds=settings.redis.connect_timeout_seconds,
         pool_size=settings.redis.pool_size,
+        client_name="moorage-gateway",
     )
 
 

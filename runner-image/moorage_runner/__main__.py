@@ -11,11 +11,11 @@ from contextlib import suppress
 import uvloop
 
 from moorage_api.reasons import ExitCode
+from moorage_api.redis_client import make_redis
 from moorage_runner import logs
 from moorage_runner.binding import from_environment, from_line
 from moorage_runner.errors import RunnerError
 from moorage_runner.lines import LineWriter
-from moorage_runner.redis_link import connect
 from moorage_runner.retry import RetryPolicy
 from moorage_runner.session import Session
 from moorage_runner.settings import RunnerSettings
@@ -63,7 +63,7 @@ async def _session(settings: RunnerSettings, console: LineWriter, policy: RetryP
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    redis = connect(settings.redis_url.get_secret_value())
+    redis = make_redis(settings.redis_url.get_secret_value(), client_name="moorage-runner")
     try:
         return await Session(settings, settings.read_spec(), redis, console, policy).run(stop)
     finally:

@@ -16,8 +16,8 @@ from redis.exceptions import ResponseError
 
 from moorage_api.inbox import FIELD, Input, InputRefused, decode_input
 from moorage_api.keys import INBOX_CONSUMER, INBOX_GROUP, SessionKeys
+from moorage_api.redis_client import FAILURES, Backoff
 from moorage_runner.logs import get_logger
-from moorage_runner.redis_link import FAILURES, Backoff
 
 _BLOCK_MS = 2_000
 _PAGE = 100

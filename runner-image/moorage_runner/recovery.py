@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from moorage_api.inbox import Prompt
 from moorage_api.keys import SessionKeys
+from moorage_api.redis_client import FAILURES, Backoff
 from moorage_api.resources import SessionSpec, Usage
 from moorage_api.state import SessionState
 from moorage_runner.claude.options import prompt_id
@@ -16,7 +17,6 @@ from moorage_runner.errors import RedisUnreachableError
 from moorage_runner.inbox import Inbox
 from moorage_runner.logs import get_logger
 from moorage_runner.permissions import KnownApprovals
-from moorage_runner.redis_link import FAILURES, Backoff
 from moorage_runner.state import StateKeeper
 from moorage_runner.stream_facts import StreamFacts, gather
 

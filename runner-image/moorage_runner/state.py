@@ -12,6 +12,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from moorage_api.keys import SessionKeys
+from moorage_api.redis_client import FAILURES, Backoff
 from moorage_api.resources import Phase
 from moorage_api.state import (
     FIELD,
@@ -22,7 +23,6 @@ from moorage_api.state import (
     encode_state,
 )
 from moorage_runner.logs import get_logger
-from moorage_runner.redis_link import FAILURES, Backoff
 
 
 class StateKeeper:

@@ -27,8 +27,8 @@ from moorage_api.events import (
     UsageEvent,
 )
 from moorage_api.inbox import Input, encode_input
+from moorage_api.redis_client import make_redis
 from moorage_api.resources.session import Usage
-from moorage_gateway.clients.redis import make_redis
 from moorage_gateway.db.engine import make_engine
 from moorage_gateway.db.tables import checkpoints, inputs, metadata, sessions
 from moorage_gateway.live.hub import Hub

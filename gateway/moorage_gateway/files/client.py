@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from moorage_api.keys import SessionKeys
+from moorage_api.redis_client import FAILURES
 from moorage_api.rpc import FIELD, MAX_FILE_BYTES, REPLY, REQUEST, Reply, Request
-from moorage_gateway.clients.redis import FAILURES
 from moorage_gateway.errors import Unavailable
 
 _MAXLEN: Final = 1000

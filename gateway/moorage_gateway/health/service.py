@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from moorage_gateway.clients.redis import ping
+from moorage_api.redis_client import ping
 from moorage_gateway.context import Context
 from moorage_gateway.health.schemas import Checks, Health, Ready, ServiceDetail, Services, State
 

@@ -63,12 +63,16 @@ class SessionWatch:
         changes: Any = self._backend.watch()
         async with aclosing(changes):
             self._find_gone()
+            begun = False
             async for change in changes:
                 backoff.reset()
                 self._take(change)
+                if not begun:
+                    begun = True
+                    self._find_gone()
 
     def _find_gone(self) -> None:
-        """Notice what was deleted while nobody watched."""
+        """Notice what was deleted while nobody watched, or just before the watch began."""
         present = {session.metadata.uid for session in self._backend.list()}
         for uid, session in list(self._known.items()):
             if uid not in present:

@@ -20,9 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.base import now
+from moorage_api.redis_client import FAILURES, Backoff
 from moorage_api.resources import ClaudeSession, Phase
 from moorage_gateway.backends.interface import SessionChange
-from moorage_gateway.clients.redis import FAILURES, Backoff
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.ids import NONE, EventId
 from moorage_gateway.live.items import Item
@@ -190,10 +190,12 @@ class Recorder:
             asyncio.get_running_loop().call_later(_REST_SECONDS, self._mark, session_id)
 
     def _changed(self, change: SessionChange) -> None:
+        uid = change.session.metadata.uid
         if change.kind == "changed":
             self._take_up(change.session)
-        elif change.session.metadata.uid is not None:
-            self._drop(change.session.metadata.uid)
+        elif uid is not None and uid in self._tracked:
+            # Its runner may still be saying its last words.
+            asyncio.get_running_loop().call_later(_LEAVE_SECONDS, self._drop, uid)
 
     def _take_up(self, session: ClaudeSession) -> None:
         """Follow a session while it has a runner; read one that has none to its end."""

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.base import now
-from moorage_gateway.clients.redis import FAILURES, Backoff
+from moorage_api.redis_client import FAILURES, Backoff
 from moorage_gateway.relay.inbox import Inbox, Print
 from moorage_gateway.relay.repository import (
     Waiting,

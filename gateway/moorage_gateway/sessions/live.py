@@ -9,6 +9,7 @@ import structlog
 from redis.asyncio import Redis
 
 from moorage_api.keys import SessionKeys
+from moorage_api.redis_client import FAILURES
 from moorage_api.state import (
     FIELD,
     HEARTBEAT_FIELD,
@@ -17,7 +18,6 @@ from moorage_api.state import (
     decode_state,
     heartbeat_age,
 )
-from moorage_gateway.clients.redis import FAILURES
 
 log = structlog.get_logger(__name__)
 

@@ -7,16 +7,15 @@ therefore reading goes back to the start whenever there is nothing to do.
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from moorage_api.keys import REPLY_TTL_SECONDS, SessionKeys
+from moorage_api.redis_client import FAILURES, Backoff
 from moorage_api.rpc import FIELD, Reply
 from moorage_runner.files.operations import AT_ONCE, Operations, Refused, operations, parse
 from moorage_runner.workspace import Workspace
@@ -28,12 +27,10 @@ _BLOCK: Final = 5.0
 _CLIENT_TIMEOUT: Final = 5.0
 """Seconds that redis-py waits for an answer if nothing else is said."""
 
-_FIRST_WAIT: Final = 0.05
-_LONGEST_WAIT: Final = 5.0
+_LEAST_SECONDS: Final = 0.05
+_SETTLE_SECONDS: Final = 5.0
 _PARSED_AT_ONCE: Final = 64 * 1024
 """Bytes up to which a request is parsed without a thread."""
-
-_AWAY: Final = (RedisError, OSError)
 
 _log = structlog.get_logger(__name__)
 
@@ -47,22 +44,6 @@ async def serve(
     """
     with operations(workspace, start_commit) as doing:
         await _Server(redis, keys, doing).run()
-
-
-class Backoff:
-    """Waits between tries: doubled up to 5 seconds, with full jitter."""
-
-    def __init__(self) -> None:
-        self._wait = _FIRST_WAIT
-
-    def reset(self) -> None:
-        """Begin anew after a success."""
-        self._wait = _FIRST_WAIT
-
-    def next(self) -> float:
-        """Return the seconds to wait now."""
-        wait, self._wait = self._wait, min(2 * self._wait, _LONGEST_WAIT)
-        return random.uniform(wait / 2, wait)  # noqa: S311 - spreads load, keeps no secret
 
 
 class _Server:
@@ -85,12 +66,10 @@ class _Server:
                 try:
                     entries = await self._read()
                     backoff.reset()
-                except _AWAY as error:
-                    _obey_cancellation()
+                except FAILURES as error:
                     _log.warning("files_redis_away", error=type(error).__name__)
                     await asyncio.sleep(backoff.next())
                     continue
-                _obey_cancellation()
                 for entry, raw in entries:
                     self._start(tasks, entry, raw)
 
@@ -123,7 +102,7 @@ class _Server:
         request = parse(raw) if small else await asyncio.to_thread(parse, raw)
         if isinstance(request, Refused):
             if request.number:
-                await self._settle(entry, request.number, request.failure, _LONGEST_WAIT)
+                await self._settle(entry, request.number, request.failure, _SETTLE_SECONDS)
             else:
                 await self._drop(entry)
             return
@@ -133,7 +112,7 @@ class _Server:
             return
         reply = await self._doing.answer(request, left)
         left = request.deadline_ms / 1000 - time.time()
-        await self._settle(entry, request.number, reply, max(left, _FIRST_WAIT))
+        await self._settle(entry, request.number, reply, max(left, _LEAST_SECONDS))
 
     async def _settle(self, entry: str, number: str, reply: Reply, seconds: float) -> None:
         """Send the reply and take the request out of the stream, both or neither."""
@@ -155,7 +134,7 @@ class _Server:
         async def remove() -> None:
             await self._redis.xdel(self._keys.rpc, entry)
 
-        await _keep_trying(remove, _LONGEST_WAIT)
+        await _keep_trying(remove, _SETTLE_SECONDS)
 
 
 async def _keep_trying(action: Callable[[], Awaitable[None]], seconds: float) -> None:
@@ -166,24 +145,12 @@ async def _keep_trying(action: Callable[[], Awaitable[None]], seconds: float) ->
             while True:
                 try:
                     await action()
-                except _AWAY:
-                    _obey_cancellation()
+                except FAILURES:
                     await asyncio.sleep(backoff.next())
                 else:
                     return
     except TimeoutError:
         _log.warning("files_reply_lost")
-
-
-def _obey_cancellation() -> None:
-    """End a task that was cancelled while it waited for Redis.
-
-    asyncio.wait_for, which redis-py builds on, loses a cancellation that comes together with a
-    result or an error (until Python 3.12).
-    """
-    task = asyncio.current_task()
-    if task and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _block_for(redis: Redis) -> float:

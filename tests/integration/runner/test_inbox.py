@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 
 from moorage_api.inbox import FIELD, Prompt, encode_input
 from moorage_api.keys import INBOX_GROUP, SessionKeys
+from moorage_api.redis_client import make_redis
 from moorage_runner.inbox import Inbox, Received
-from moorage_runner.redis_link import connect
 from moorage_runner.settlements import Settlements
 from moorage_runner.tasks import end
 from moorage_testing.redis import RedisServer
@@ -20,7 +20,7 @@ from moorage_testing.redis import RedisServer
 
 @pytest.fixture
 async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
-    client = connect(redis_server.url)
+    client = make_redis(redis_server.url)
     yield client
     await client.aclose()
 

@@ -21,9 +21,9 @@ from moorage_api.events import (
     decode_entry,
 )
 from moorage_api.keys import SessionKeys
+from moorage_api.redis_client import make_redis
 from moorage_runner.outbox import Outbox
 from moorage_runner.publisher import Publisher
-from moorage_runner.redis_link import connect
 from moorage_runner.tasks import end
 from moorage_testing.redis import RedisServer, running_redis
 
@@ -41,7 +41,7 @@ def server() -> Iterator[RedisServer]:
 async def publishing(
     server: RedisServer, redis: Redis | None = None, outbox: Outbox | None = None
 ) -> AsyncIterator[Publisher]:
-    redis = redis or connect(server.url)
+    redis = redis or make_redis(server.url)
     publisher = Publisher(redis, KEYS, outbox)
     task = asyncio.create_task(publisher.run())
     try:
@@ -60,7 +60,7 @@ def delta(text: str) -> Event:
 
 
 async def written(server: RedisServer) -> list[Event]:
-    redis = connect(server.url)
+    redis = make_redis(server.url)
     entries: Any = await redis.xrange(KEYS.events)
     await redis.aclose()
     return [decode_entry("s", entry_id.decode(), fields[FIELD]) for entry_id, fields in entries]
@@ -103,7 +103,7 @@ async def test_nothing_is_lost_or_doubled_while_redis_comes_and_goes(server: Red
 
 async def test_an_answer_that_is_lost_doubles_nothing(server: RedisServer) -> None:
     """Redis wrote, and the connection broke before it could say so."""
-    redis = connect(server.url)
+    redis = make_redis(server.url)
     broken: list[object] = []
     original = redis.pipeline
 
@@ -132,13 +132,13 @@ async def test_an_answer_that_is_lost_doubles_nothing(server: RedisServer) -> No
 
 
 async def test_another_writer_ahead_is_passed(server: RedisServer) -> None:
-    redis = connect(server.url)
+    redis = make_redis(server.url)
     await redis.xadd(KEYS.events, {"x": "y"}, id="99999999999999-5")
     await redis.aclose()
     async with publishing(server) as publisher:
         publisher.publish(system(1))
         await publisher.flushed()
-        redis = connect(server.url)
+        redis = make_redis(server.url)
         entries: Any = await redis.xrange(KEYS.events)
         await redis.aclose()
         assert [entry_id for entry_id, _ in entries] == [

@@ -5,12 +5,12 @@ from itertools import pairwise
 
 import pytest
 
+from moorage_api.redis_client import Backoff
 from moorage_api.resources import Usage
 from moorage_api.resources.parts import Budget
 from moorage_runner import resume, retry
 from moorage_runner.budget import refusal, remaining_usd
 from moorage_runner.entry_ids import EntryIds
-from moorage_runner.redis_link import Backoff
 from moorage_runner.resume import Evidence, Step
 from moorage_runner.retry import Again, GiveUp, RetryPolicy
 from moorage_runner.translate import TurnResult, read_result

@@ -1,4 +1,4 @@
-"""Redis clients: every call has a time limit, none is repeated behind the caller's back.
+"""How every part talks to Redis: with a time limit for each call, none repeated unasked.
 
 Before Python 3.12, ``asyncio.wait_for`` swallows a cancellation that comes as the call returns, and
 redis-py writes every command through it: now and then a task would not end when it is told to.
@@ -67,7 +67,7 @@ def make_redis(
     timeout_seconds: float = 5.0,
     connect_timeout_seconds: float = 2.0,
     pool_size: int = 32,
-    client_name: str = "moorage-gateway",
+    client_name: str = "moorage",
 ) -> Redis:
     """Return a client for ``url``, which gives bytes. Nothing is connected before it is used.
 
@@ -103,7 +103,7 @@ async def ping(redis: Redis) -> float:
 
 
 class Backoff:
-    """Waits that double up to a limit, with full jitter, so that replicas do not come in step."""
+    """Waits that double up to a limit, with full jitter, so that processes do not come in step."""
 
     def __init__(
         self,

@@ -1,1 +1,0 @@
-"""What the gateway's parts share to reach Redis."""
