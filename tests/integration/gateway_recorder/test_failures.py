@@ -197,11 +197,26 @@ async def test_a_deleted_session_does_not_come_back(history: History) -> None:
     assert (await history.rows(messages, session), recorder.behind) == ([], 0)
 
 
+async def test_the_last_words_of_a_session_deleted_with_kubectl_are_recorded(
+    history: History,
+) -> None:
+    session = history.backend.add()
+    history.start()
+    [first] = await publish(history.redis, session, asked("t1", "Hello"))
+    await history.until_at(session, first)
+    await publish(history.redis, session, said("t1", 1, "Just"))
+    history.backend.remove(session)
+    [last] = await publish(history.redis, session, said("t1", 2, "in time"))
+    await history.until_at(session, last)
+    rows = await history.rows(messages, session)
+    assert [row.content for row in rows] == ["Hello", "Just", "in time"]
+
+
 async def test_200_events_a_second_are_recorded_within_a_second(history: History) -> None:
     names = [history.backend.add() for _ in range(20)]
     history.start()
     lags = []
-    for number in range(1, 31):
+    for number in range(1, 11):
         started = now()
         written = [
             (name, (await publish(history.redis, name, said("t", number, "x")))[0])
