@@ -33,7 +33,11 @@ def _require_zone(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         msg = "a timestamp needs a time zone, for example 2026-01-31T12:00:00.000Z"
         raise ValueError(msg)
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # within hours of year 1 or 9999, and with an offset
+        msg = "a timestamp must lie between the years 1 and 9999 in UTC"
+        raise ValueError(msg) from None
 
 
 def now() -> datetime:
