@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -78,6 +79,13 @@ def create_app(
         redoc_url=None,
         middleware=[
             Middleware(RequestLog),
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.http.allowed_origins,
+                allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+                allow_headers=["*"],
+                expose_headers=["X-Request-ID"],
+            ),
             Middleware(Guard, settings=settings.http),
             Middleware(BodyLimit, settings=settings.http),
             Middleware(PlainPaths),

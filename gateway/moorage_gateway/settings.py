@@ -90,8 +90,8 @@ class HttpSettings(Group):
     allowed_origins: Annotated[
         Words,
         Field(
-            description="Origins (as https://app.example.com) of other web pages that may write. "
-            "The gateway's own always may.",
+            description="Origins (as https://app.example.com) of other web pages that may use the "
+            "gateway. Its own always may.",
         ),
     ] = []
     max_body_bytes: Annotated[

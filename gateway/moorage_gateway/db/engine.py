@@ -1,7 +1,7 @@
 """The database's engine: one per process, with SQLite told to be durable and concurrent."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,11 @@ def make_engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = create_async_engine(
-        parsed, pool_size=settings.pool_size, connect_args={"isolation_level": "IMMEDIATE"}
+        parsed,
+        pool_size=settings.pool_size,
+        max_overflow=0,
+        pool_timeout=settings.busy_timeout_seconds,
+        connect_args={"isolation_level": "IMMEDIATE"},
     )
     busy_ms = int(settings.busy_timeout_seconds * 1000)
 
@@ -42,9 +46,16 @@ def make_engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
 
 @asynccontextmanager
 async def open_engine(url: str, settings: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
-    """Yield an engine that is disposed of at the end."""
+    """Yield an engine that is disposed of at the end.
+
+    All connections are opened at once: SQLAlchemy forgets one, open as it is, if whoever asked
+    for it is cancelled meanwhile, as background tasks are.
+    """
     engine = make_engine(url, settings)
     try:
+        async with AsyncExitStack() as stack:
+            for _ in range(settings.pool_size):
+                await stack.enter_async_context(engine.connect())
         yield engine
     finally:
         await engine.dispose()

@@ -1,9 +1,10 @@
 """What requests about sessions hold, and what a session looks like to a client."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
+from pydantic_core import to_json
 
 from moorage_api.base import Timestamp, WireModel
 from moorage_api.events import TurnOutcome
@@ -19,7 +20,18 @@ from moorage_api.resources.parts import (
 )
 from moorage_gateway.requests import RequestModel
 
-MAX_CONTEXT = 65_536
+_MOST_KEPT: Final = 65_536
+"""The longest JSON, in bytes, that is kept for a client: lists of sessions show it."""
+
+
+def _is_short(value: Any) -> Any:
+    if len(to_json(value)) > _MOST_KEPT:
+        msg = f"must not be longer than {_MOST_KEPT:,} bytes as JSON"
+        raise ValueError(msg)
+    return value
+
+
+Short = AfterValidator(_is_short)
 
 ClientStatus = Literal["active", "inactive", "archived"]
 
@@ -65,9 +77,9 @@ class CreateSession(RequestModel):
     template: Annotated[
         str | None, Field(min_length=1, max_length=253, description="Name of a template.")
     ] = None
-    context: Annotated[JsonValue, Field(description="Kept as it is, for the client.")] = None
+    context: Annotated[JsonValue, Short, Field(description="Kept as it is, for the client.")] = None
     metadata: Annotated[
-        SessionMetadata | None, Field(description="Kept as it is, for the client.")
+        SessionMetadata | None, Short, Field(description="Kept as it is, for the client.")
     ] = None
     prompt: Annotated[str | None, Field(min_length=1, description="First message.")] = None
     interactive: Annotated[
@@ -82,12 +94,14 @@ class CreateSession(RequestModel):
 class PatchSession(RequestModel):
     """What of a session to change. What is absent stays."""
 
-    context: Annotated[JsonValue, Field(description="Replaces the context.")] = None
+    context: Annotated[JsonValue, Short, Field(description="Replaces the context.")] = None
     status: Annotated[
         Literal["active", "archived"] | None,
         Field(description="archived puts it out of sight, active brings it back."),
     ] = None
-    metadata: Annotated[SessionMetadata | None, Field(description="Replaces the metadata.")] = None
+    metadata: Annotated[
+        SessionMetadata | None, Short, Field(description="Replaces the metadata.")
+    ] = None
 
 
 class SessionQuery(RequestModel):

@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from moorage_api.events import PermissionRequest
 from moorage_api.inbox import PermissionDecision
+from moorage_api.keys import SessionKeys
 from moorage_api.resources import Phase
 from moorage_gateway.db.tables import approvals
 from moorage_testing.gateway import Gateway
@@ -169,3 +170,28 @@ async def test_bad_decisions_are_refused(
     answer = await decide(gateway, session_id, body)
     assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION_ERROR")
     assert [mistake["path"] for mistake in answer.json()["details"]] == [path]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'"input": {"a": NaN}, "expiresAt": "2999-01-01T00:00:00Z"',
+        b'"input": {}, "expiresAt": "0001-01-01T00:00:00+14:00"',
+        b'"input": {}, "expiresAt": "9999-12-31T23:59:59-14:00"',
+        b'"input": {"a": "\\ud800"}, "expiresAt": "2999-01-01T00:00:00Z"',
+    ],
+)
+async def test_whatever_a_runner_asks_can_be_told(gateway: Gateway, said: bytes) -> None:
+    session_id = await gateway.create()
+    request = (
+        b'{"approvalId": "approval-1", "turnId": "t", "tool": "T", "summary": "s", '
+        b'"requestedAt": "2026-01-01T00:00:00Z", ' + said + b"}"
+    )
+    state = b'{"phase": "Ready", "pendingApprovals": [' + request + b"]}"
+    values: Any = {"state": state, "heartbeat": b"1"}
+    await gateway.redis.hset(SessionKeys(session_id).state, mapping=values)
+    for path in ("/approvals", f"/sessions/{session_id}"):
+        assert (await gateway.client.get(path)).status_code == 200
+    decided = await decide(gateway, session_id, {"decision": "deny"})
+    assert decided.status_code in {200, 404}
+    assert (await gateway.client.get("/approvals")).status_code == 200

@@ -1,10 +1,12 @@
 """Whatever is wrong with a request, the answer has the error format with the right code."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from moorage_testing.gateway import REPOSITORY, Gateway
+from moorage_testing.gateway import REPOSITORY, Gateway, running_gateway, settings_for
+from moorage_testing.redis import RedisServer
 
 JSON = {"Content-Type": "application/json"}
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -35,6 +37,10 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
         ("POST", "/sessions", b"[" * 200_000, 400, "VALIDATION_ERROR"),
         ("POST", "/sessions", b'{"context": ' + b"[" * 99 + b"]" * 99 + b"}", 400,
          "VALIDATION_ERROR"),
+        ("POST", "/sessions", b'{"projectPath": "/x", "context": "' + b"x" * 70_000 + b'"}', 400,
+         "VALIDATION_ERROR"),
+        ("POST", "/sessions", b'{"projectPath": "/x", "metadata": {"a": "' + b"x" * 70_000 + b'"}}',
+         400, "VALIDATION_ERROR"),
         ("POST", "/sessions", b'{"projectPath": "/x", "context": NaN}', 400, "VALIDATION_ERROR"),
         ("POST", "/sessions", b'{"projectPath": "/x", "context": "\\ud800"}', 400,
          "VALIDATION_ERROR"),
@@ -121,6 +127,28 @@ async def test_pages_of_others_may_not_write(
     if status != 201:
         assert answer.json()["code"] == "FORBIDDEN"
     assert (await gateway.client.get("/sessions", headers=headers)).status_code == 200
+
+
+async def test_pages_of_an_allowed_origin_may_write(home: Path, redis_server: RedisServer) -> None:
+    origin = "https://app.example.com"
+    settings = settings_for(home, redis_server.url, http={"allowed_origins": [origin]})
+    async with running_gateway(settings) as gateway:
+        asked = await gateway.client.options(
+            "/sessions",
+            headers={
+                "Origin": origin,
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "content-type",
+            },
+        )
+        assert asked.status_code == 200
+        answer = await gateway.client.post(
+            "/sessions", json={"projectPath": REPOSITORY}, headers={"Origin": origin}
+        )
+        assert answer.status_code == 201
+        assert answer.headers["Access-Control-Allow-Origin"] == origin
+        other = await gateway.client.get("/sessions", headers={"Origin": "https://b.example.com"})
+        assert "Access-Control-Allow-Origin" not in other.headers
 
 
 async def test_every_answer_has_an_id_and_the_security_headers(gateway: Gateway) -> None:
