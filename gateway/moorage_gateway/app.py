@@ -22,6 +22,7 @@ from moorage_gateway.errors import GatewayError, error_response, translate
 from moorage_gateway.files import endpoints as files
 from moorage_gateway.health import endpoints as health
 from moorage_gateway.live import endpoints as live
+from moorage_gateway.live.handoff import StreamHandoff
 from moorage_gateway.messages import endpoints as messages
 from moorage_gateway.middleware import BodyLimit, Guard, PlainPaths, RequestLog, request_id_of
 from moorage_gateway.sessions import endpoints as sessions
@@ -78,6 +79,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         middleware=[
+            Middleware(StreamHandoff),
             Middleware(RequestLog),
             Middleware(
                 CORSMiddleware,

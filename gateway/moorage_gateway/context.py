@@ -51,8 +51,11 @@ class Context:
     closing: asyncio.Event
 
 
-def current_context(connection: HTTPConnection) -> Context:
-    """Return the process's context, which the application's lifespan made."""
+async def current_context(connection: HTTPConnection) -> Context:
+    """Return the process's context, which the application's lifespan made.
+
+    A coroutine, though it waits for nothing: FastAPI gives plain functions to a thread.
+    """
     context: Context = connection.app.state.context
     return context
 
