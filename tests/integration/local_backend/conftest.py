@@ -2,8 +2,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
 
+from moorage_api.redis_client import make_redis
 from moorage_testing.redis import RedisServer, running_redis
 
 from .driver import Driver
@@ -17,5 +17,5 @@ def redis_server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 async def driver(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Driver]:
-    async with Redis.from_url(redis_server.url) as client:
+    async with make_redis(redis_server.url) as client:
         yield Driver(tmp_path, client, redis_server.url)

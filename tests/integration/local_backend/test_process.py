@@ -7,8 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
 
+from moorage_api.redis_client import make_redis
 from moorage_api.resources import ClaudeSession, Phase
 from moorage_gateway.backends.local import LocalBackend
 from moorage_gateway.backends.local.policy import SILENT_LIMIT
@@ -213,7 +213,7 @@ async def test_a_machine_that_slept_does_not_make_its_runners_look_hung(driver: 
 
 async def test_redis_may_go_away_and_come_back(tmp_path: Path) -> None:
     with running_redis(persistent=True) as server:
-        async with Redis.from_url(server.url) as redis:
+        async with make_redis(server.url) as redis:
             driver = Driver(tmp_path, redis, server.url)
             async with driver.backend() as backend:
                 before, during = new_session("ready"), new_session("ready", retry={"limit": 100})

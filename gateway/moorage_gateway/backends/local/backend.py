@@ -28,6 +28,7 @@ from moorage_gateway.backends.local.runners import Runners
 from moorage_gateway.backends.local.settings import LocalSettings
 from moorage_gateway.backends.local.store import SessionStore
 
+_INSIST: Final = 0.5
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 
@@ -97,9 +98,12 @@ class LocalBackend:
         )
 
     async def _stop(self, runners: Runners) -> None:
-        self._hints.cancel()
         self._reconciler.stop()
-        await asyncio.gather(self._hints, self._loop, return_exceptions=True)
+        while not self._hints.done():
+            # Before Python 3.12 a library's wait_for may swallow a cancellation: repeat it.
+            self._hints.cancel()
+            await asyncio.wait({self._hints}, timeout=_INSIST)
+        await asyncio.wait({self._loop})
         await asyncio.gather(self._reconciler.finish(), runners.close())
         self._changes.close()
 
