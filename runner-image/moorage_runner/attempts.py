@@ -112,9 +112,10 @@ class Attempts:
         await self._claude.close()
 
     def _decide(self, turn: Turn, result: TurnResult, tries: int) -> retry.Again | retry.GiveUp:
-        wait = turn.limit_ends - time() if turn.limit_ends else None
-        turn.limit_ends = None
-        return retry.decide(result, tries, self._policy, wait, random.uniform)
+        ends = turn.limit_ends - time() if turn.limit_ends else None
+        told = retry.Told(ends, turn.last_wait)
+        turn.limit_ends, turn.last_wait = None, 0.0
+        return retry.decide(result, tries, self._policy, told, random.uniform)
 
     async def _pause(self, turn: Turn, result: TurnResult, delay: float, tries: int) -> None:
         data = ErrorData(
@@ -139,7 +140,7 @@ class Attempts:
         if deaths > MAX_DEATHS:
             raise ClaudeEndedError(deaths, self._claude.cause.partition(":")[0])
         data = ErrorData(
-            code=Reason.CLAUDE_ENDED.value,
+            code=Reason.CLAUDE_ENDED.name,
             message="Claude Code ended by itself; it is started again and goes on.",
             turn_id=turn.id,
             retryable=True,

@@ -75,7 +75,7 @@ class RedisUnreachableError(RunnerError):
     exit_code = ExitCode.AGAIN
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"Redis did not answer within {seconds:.0f} s.")
+        super().__init__(f"Redis did not answer within {seconds:g} s.")
 
 
 def _mistakes(error: ValidationError | OSError | ValueError) -> str:

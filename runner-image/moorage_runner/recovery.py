@@ -20,9 +20,6 @@ from moorage_runner.permissions import KnownApprovals
 from moorage_runner.state import StateKeeper
 from moorage_runner.stream_facts import StreamFacts, gather
 
-REDIS_SECONDS = 60.0
-"""How long Redis may be away when a runner starts."""
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -54,13 +51,15 @@ class Found:
         return KnownApprovals(pending, known.resolved, known.grants)
 
 
-async def find(redis: Redis, keys: SessionKeys, state: StateKeeper, inbox: Inbox) -> Found:
+async def find(
+    redis: Redis, keys: SessionKeys, state: StateKeeper, inbox: Inbox, patience: float
+) -> Found:
     """Read what there is.
 
     Raises:
-        RedisUnreachableError: Redis does not answer for REDIS_SECONDS.
+        RedisUnreachableError: Redis does not answer for `patience` seconds.
     """
-    backoff, deadline = Backoff(), monotonic() + REDIS_SECONDS
+    backoff, deadline = Backoff(), monotonic() + patience
     while True:
         try:
             before, stream, _ = await asyncio.gather(
@@ -69,7 +68,7 @@ async def find(redis: Redis, keys: SessionKeys, state: StateKeeper, inbox: Inbox
         except FAILURES as error:
             get_logger().warning("redis is awaited", cause=type(error).__name__)
             if monotonic() > deadline:
-                raise RedisUnreachableError(REDIS_SECONDS) from error
+                raise RedisUnreachableError(patience) from error
             await asyncio.sleep(backoff.next())
         else:
             return Found(before, stream)

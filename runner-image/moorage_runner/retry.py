@@ -1,7 +1,8 @@
 """Whether a turn that failed is tried again, and when. Pure: moment and chance are passed in.
 
 Exponential backoff with full jitter: before try n a time between 0 and first * 2**(n-1), at most
-`longest`; where the moment is known at which a rate limit ends, that moment and a little more.
+`longest`, and not less than the CLI was told to wait before its last try; where the moment is known
+at which a rate limit ends, that moment and a little more.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,18 @@ class RetryPolicy:
     longest: float = 120.0
     longest_known: float = 6 * 3600.0
     """The longest wait for a rate limit whose end is known."""
+    redis_at_start: float = 60.0
+    """How long Redis may be away when a runner starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was said, while it was tried, of when to try again; in seconds from now."""
+
+    limit_ends: float | None = None
+    """When the rate limit that was hit ends; None: not known."""
+    last_wait: float = 0.0
+    """How long the CLI waited before its last try: a retry-after is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +53,20 @@ class GiveUp:
     reason: str
     message: str
 
+    @property
+    def code(self) -> str:
+        """The reason as error events write it."""
+        return self.reason.name if isinstance(self.reason, Reason) else self.reason
+
 
 def decide(
     result: TurnResult,
     tries: int,
     policy: RetryPolicy,
-    wait_for_limit: float | None = None,
+    told: Told = Told(),
     draw: Callable[[float, float], float] = lambda low, high: (low + high) / 2,
 ) -> Again | GiveUp:
-    """Decide what follows a failure. `tries`: how often it was tried again already.
-
-    `wait_for_limit`: seconds until the rate limit that was hit ends, None if that is not known.
-    """
+    """Decide what follows a failure. `tries`: how often it was tried again already."""
     if result.reason == "budget_exhausted":
         return GiveUp(Reason.BUDGET_EXCEEDED, "The session's budget is used up.")
     if not is_passing(result):
@@ -59,13 +74,13 @@ def decide(
     if tries >= policy.limit:
         message = f"Given up after {tries + 1} tries: {result.message}"
         return GiveUp(Reason.RETRIES_EXHAUSTED, message)
-    if wait_for_limit is not None:
-        if wait_for_limit > policy.longest_known:
-            hours = wait_for_limit / 3600
+    if told.limit_ends is not None:
+        if told.limit_ends > policy.longest_known:
+            hours = told.limit_ends / 3600
             message = f"The rate limit ends only in {hours:.0f} hours; send the prompt again then."
             return GiveUp(Reason.RETRIES_EXHAUSTED, message)
-        return Again(max(0.0, wait_for_limit) + draw(0.0, policy.first))
-    return Again(draw(0.0, min(policy.longest, policy.first * 2**tries)))
+        return Again(max(0.0, told.limit_ends) + draw(0.0, policy.first))
+    return Again(max(told.last_wait, draw(0.0, min(policy.longest, policy.first * 2**tries))))
 
 
 def is_passing(result: TurnResult) -> bool:

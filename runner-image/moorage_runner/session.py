@@ -131,7 +131,7 @@ class Session:
         self._starting.append(clone)
         transcript, found = await asyncio.gather(
             asyncio.to_thread(self._read_disk),
-            find(self._redis, self._keys, self._state, self._inbox),
+            find(self._redis, self._keys, self._state, self._inbox, self._policy.redis_at_start),
         )
         self._take_over(found)
         writers = (self._publisher, self._state, self._settlements)

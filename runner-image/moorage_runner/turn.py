@@ -32,6 +32,8 @@ class Turn:
     """Inbox entries of the interrupts, settled with the turn."""
     limit_ends: float | None = None
     """When the rate limit that was hit ends (Unix seconds)."""
+    last_wait: float = 0.0
+    """How long the CLI waited before its last try (seconds)."""
 
     @property
     def id(self) -> str:

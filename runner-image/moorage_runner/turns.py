@@ -34,7 +34,7 @@ from moorage_runner.status import Status
 from moorage_runner.stream_facts import StreamFacts, TurnFacts
 from moorage_runner.translate import Translator, TurnResult, read_result
 from moorage_runner.translate.limits import MAX_TEXT_BYTES, shorten
-from moorage_runner.translate.system import is_retry, rate_limit_reset
+from moorage_runner.translate.system import is_retry, rate_limit_reset, retry_delay
 from moorage_runner.turn import Conclusion, Turn, completed, interrupted
 
 Json = dict[str, Any]
@@ -149,6 +149,8 @@ class Turns:
     def _hear_system(self, raw: Json) -> None:
         if is_retry(raw):
             self._parts.status.rate_limited(limited=True)
+            if self._turn:
+                self._turn.last_wait = retry_delay(raw)
         elif raw.get("subtype") == "background_tasks_changed":
             tasks = raw.get("tasks")
             self._background = len(tasks) if isinstance(tasks, list) else 0
@@ -198,12 +200,11 @@ class Turns:
         return refusal(self._parts.spec.budget, self._parts.state.now.usage)
 
     def _refuse(self, job: Job, message: str) -> GiveUp:
-        reason = Reason.BUDGET_EXCEEDED
-        data = ErrorData(code="BUDGET_EXCEEDED", message=message, turn_id=job.turn_id)
-        self._parts.publish(ErrorEvent(timestamp=now(), data=data))
-        self._parts.settlements.bury(job.entry_id, encode_input(job.prompt), reason)
+        given_up = GiveUp(Reason.BUDGET_EXCEEDED, message)
+        self._parts.publish(_failure(job.turn_id, given_up))
+        self._parts.settlements.bury(job.entry_id, encode_input(job.prompt), given_up.reason)
         self._parts.state.change(last_input_id=job.turn_id)
-        return GiveUp(reason, message)
+        return given_up
 
     def _begin(self, job: Job, facts: TurnFacts) -> Turn:
         parts = self._parts
@@ -248,7 +249,7 @@ class Turns:
         at = now()
         parts.publish(*parts.translator.finish(at))
         if conclusion.given_up:
-            parts.publish(_failure(turn, conclusion.given_up))
+            parts.publish(_failure(turn.id, conclusion.given_up))
         used = turn.usage.model_copy(update={"turns": 0 if result.ending == "failed" else 1})
         total = parts.state.now.usage.plus(used)
         parts.publish(UsageEvent(timestamp=at, data=_usage(turn, result, used, total)))
@@ -291,8 +292,8 @@ def _user_message(job: Job, claude_session_id: str | None) -> tuple[Event, Event
     return MessageStartEvent(timestamp=at, data=start), MessageStopEvent(timestamp=at, data=stop)
 
 
-def _failure(turn: Turn, given_up: GiveUp) -> Event:
-    data = ErrorData(code=given_up.reason, message=given_up.message, turn_id=turn.id)
+def _failure(turn_id: str, given_up: GiveUp) -> Event:
+    data = ErrorData(code=given_up.code, message=given_up.message, turn_id=turn_id)
     return ErrorEvent(timestamp=now(), data=data)
 
 

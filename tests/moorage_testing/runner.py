@@ -19,11 +19,18 @@ from moorage_api.inbox import Input, Prompt, encode_input
 from moorage_api.keys import INBOX_GROUP, SessionKeys
 from moorage_api.state import SessionState, decode_state
 from moorage_runner.claude.options import conversation_id
+from moorage_runner.retry import RetryPolicy
 from moorage_scripted_model import RunningModel
 from moorage_testing.redis import RedisServer
 
 PATIENCE = 30.0
 _POLL_MS = 100
+_PATIENT = """
+from moorage_runner.__main__ import main
+from moorage_runner.retry import RetryPolicy
+
+main({!r})
+"""
 
 
 def make_repository(folder: Path) -> Path:
@@ -47,6 +54,7 @@ class RunnerUnderTest:
         session_id: str,
         spec: Mapping[str, Any] | None = None,
         module: str = "moorage_runner",
+        policy: RetryPolicy | None = None,
     ) -> None:
         self.root = root
         self.server = redis
@@ -56,12 +64,17 @@ class RunnerUnderTest:
         self.workspace = root / "workspace"
         self.repo = self.workspace / "repo"
         self.termination_log = root / "termination.json"
-        self._module = module
+        self._program = ["-c", _PATIENT.format(policy)] if policy else ["-m", module]
         self._spec = {"repository": {"url": str(make_repository(root / "origin"))}, **(spec or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._seen: list[Event] = []
         self._position = "0"
-        (root / "spec.json").write_text(json.dumps(self._spec))
+        self.rewrite_spec()
+
+    def rewrite_spec(self, **changes: Any) -> None:
+        """Write the spec; the next start reads what was changed."""
+        self._spec.update(changes)
+        (self.root / "spec.json").write_text(json.dumps(self._spec))
 
     # The process
 
@@ -85,7 +98,7 @@ class RunnerUnderTest:
         inherited["NO_PROXY"] = "127.0.0.1,localhost"
         with self._log("out") as out, self._log("err") as err:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", self._module, *(["--warm"] if warm else []), *arguments],
+                [sys.executable, *self._program, *(["--warm"] if warm else []), *arguments],
                 env=inherited if warm else {**inherited, **ours},
                 stdin=subprocess.PIPE if warm else subprocess.DEVNULL,
                 stdout=out,

@@ -23,6 +23,12 @@ def is_retry(raw: Json) -> bool:
     return raw.get("type") == "system" and raw.get("subtype") == "api_retry"
 
 
+def retry_delay(raw: Json) -> float:
+    """Return how many seconds Claude Code waits before it asks again; 0 where it does not say."""
+    delay = raw.get("retry_delay_ms")
+    return max(0.0, delay / 1000) if isinstance(delay, int | float) else 0.0
+
+
 def rate_limit_reset(raw: Json) -> float | None:
     """Return when a rate limit that was hit ends (Unix seconds), None if none was."""
     info = raw.get("rate_limit_info")

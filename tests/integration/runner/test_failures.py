@@ -1,10 +1,15 @@
 """The model fails, Redis is away, inputs are wrong, the start is impossible."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
+from datetime import timedelta
 
 from moorage_api.inbox import FIELD
 from moorage_api.resources import Activity, Phase
+from moorage_runner.attempts import MAX_DEATHS
+from moorage_runner.retry import RetryPolicy
 from moorage_scripted_model import Cut, Fail, Step, Text, script_prompt
 from moorage_testing.redis import running_redis
 from moorage_testing.runner import RunnerUnderTest
@@ -53,6 +58,19 @@ def test_a_refusal_is_given_up_at_once(make_runner: MakeRunner) -> None:
     assert dead[b"reason"] == b"MODEL_400"
 
 
+def test_no_try_comes_before_the_model_allows_it(make_runner: MakeRunner) -> None:
+    """Not Claude Code's own tries, and not those of the runner after them."""
+    runner = make_runner(policy=RetryPolicy(first=0.01, longest=0.01))
+    runner.start()
+    failing = Step.of(Text(text="Fine now."), fail=Fail(status=429, times=3, retry_after=1))
+    runner.prompt("p1", script_prompt([failing], "Try."))
+    waits = runner.wait_for(lambda event: event.type == "error")
+    answer = runner.wait_for_type("message:start", role="assistant")
+    assert answer.timestamp - waits.timestamp >= timedelta(seconds=1)
+    runner.wait_for_type("usage", turn_id="p1", outcome="completed")
+    assert [r["status"] for r in runner.requests()] == [429, 429, 429, 200]
+
+
 def test_a_message_cut_off_comes_anew_under_its_id(make_runner: MakeRunner) -> None:
     runner = make_runner()
     runner.start()
@@ -61,6 +79,38 @@ def test_a_message_cut_off_comes_anew_under_its_id(make_runner: MakeRunner) -> N
     runner.wait_for_type("usage", outcome="completed")
     starts = [e.data.message_id for e in runner.all_events() if e.type == "message:start"]
     assert starts == ["p1", "p1-1", "p1-1"]
+
+
+def test_claude_code_that_ends_again_and_again_ends_the_session(make_runner: MakeRunner) -> None:
+    runner = make_runner()
+    runner.start()
+    slow = Step.of(Text(text="tick " * 200), chunk=5, pause_ms=50)
+    runner.prompt("p1", script_prompt([slow], "Slowly."))
+    for death in range(MAX_DEATHS + 1):
+        if death:
+            error = runner.wait_for_type("error").data
+            assert (error.code, error.retryable, error.attempt) == ("CLAUDE_ENDED", True, death)
+        runner.wait_for_type("message:start", role="assistant")
+        runner.wait_for_type("message:delta")
+        os.kill(runner.claude_pid, signal.SIGKILL)
+    assert runner.wait() == 1
+    state = runner.state()
+    assert (state.phase, state.reason) == (Phase.FAILED, "ClaudeEnded")
+    assert json.loads(runner.termination_log.read_text()) == {
+        "reason": state.reason,
+        "message": state.message,
+    }
+    assert (runner.pending(), runner.dead()) == (1, [])
+
+
+def test_redis_is_away_when_a_runner_starts(make_runner: MakeRunner) -> None:
+    with running_redis() as redis:
+        redis.kill()
+        runner = make_runner(redis, policy=RetryPolicy(redis_at_start=0.5))
+        runner.start()
+        assert runner.wait() == 75
+        message = json.loads(runner.termination_log.read_text())["message"]
+        assert message == "Redis did not answer within 0.5 s."
 
 
 def test_redis_stops_in_the_middle_of_a_turn(make_runner: MakeRunner) -> None:
@@ -103,18 +153,6 @@ def test_an_invalid_input_is_buried(make_runner: MakeRunner) -> None:
         redis.xadd(runner.keys.inbox, {FIELD: b"{}"})
     assert runner.wait_for_type("error").data.code == "INPUT_INVALID"
     runner.wait_until(lambda: len(runner.dead()) == 1 and runner.pending() == 0)
-
-
-def test_a_budget_of_prompts_is_kept(make_runner: MakeRunner) -> None:
-    runner = make_runner(spec={"budget": {"maxTurns": 1}})
-    runner.start()
-    prompt = script_prompt([Step.of(Text(text="Once."))])
-    runner.prompt("p1", prompt)
-    runner.prompt("p2", prompt)
-    runner.wait_for_type("usage", turn_id="p1")
-    assert runner.wait_for_type("error", turn_id="p2").data.code == "BUDGET_EXCEEDED"
-    runner.wait_until(lambda: runner.pending() == 0)
-    assert len(runner.dead()) == 1
 
 
 def test_a_repository_that_is_not_there(make_runner: MakeRunner) -> None:

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from moorage_api.reasons import Reason
 from moorage_api.redis_client import Backoff
 from moorage_api.resources import Usage
 from moorage_api.resources.parts import Budget
@@ -12,7 +13,7 @@ from moorage_runner import resume, retry
 from moorage_runner.budget import refusal, remaining_usd
 from moorage_runner.entry_ids import EntryIds
 from moorage_runner.resume import Evidence, Step
-from moorage_runner.retry import Again, GiveUp, RetryPolicy
+from moorage_runner.retry import Again, GiveUp, RetryPolicy, Told
 from moorage_runner.translate import TurnResult, read_result
 
 POLICY = RetryPolicy(limit=3, first=2, longest=10, longest_known=3600)
@@ -50,10 +51,20 @@ def test_a_wait_is_never_longer_than_the_longest() -> None:
 
 
 def test_a_known_end_of_a_rate_limit_is_waited_for() -> None:
-    assert retry.decide(failed(429), 0, POLICY, 100.0, most) == Again(102.0)
-    late = retry.decide(failed(429), 0, POLICY, 7200.0, most)
+    assert retry.decide(failed(429), 0, POLICY, Told(100.0), most) == Again(102.0)
+    late = retry.decide(failed(429), 0, POLICY, Told(7200.0), most)
     assert isinstance(late, GiveUp)
     assert "2 hours" in late.message
+
+
+def test_no_try_comes_sooner_than_the_cli_was_told() -> None:
+    assert retry.decide(failed(429), 0, POLICY, Told(last_wait=30.0), most) == Again(30.0)
+    assert retry.decide(failed(429), 1, POLICY, Told(last_wait=3.0), most) == Again(4)
+
+
+def test_a_reason_is_written_as_the_codes_are() -> None:
+    assert GiveUp(Reason.BUDGET_EXCEEDED, "").code == "BUDGET_EXCEEDED"
+    assert GiveUp("MODEL_401", "").code == "MODEL_401"
 
 
 @pytest.mark.parametrize(
