@@ -98,6 +98,21 @@ def test_allowed_for_the_session_is_not_asked_again(make_runner: MakeRunner) -> 
     assert sum(e.type == "permission:requested" for e in runner.all_events()) == 1
 
 
+def test_a_prompts_own_rules_hold_for_its_turn(make_runner: MakeRunner) -> None:
+    runner = make_runner()
+    runner.start()
+    prompt = script_prompt([Step.of(write()), RESULT], "Please.")
+    runner.prompt("p1", prompt, allowed_tools=["Write"])
+    runner.wait_for_type("usage", turn_id="p1", outcome="completed")
+    assert (runner.repo / "notes.md").read_text() == "one\ntwo\n"
+    assert not [e for e in runner.all_events() if e.type == "permission:requested"]
+    request = asked(runner, Step.of(write("three\n")), RESULT, name="p2")
+    assert request.approval_id.startswith("p2:")
+    runner.send(decide(request, "deny"))
+    runner.wait_for_type("usage", turn_id="p2", outcome="completed")
+    assert (runner.repo / "notes.md").read_text() == "one\ntwo\n"
+
+
 def test_an_interrupt_cancels_what_waits(make_runner: MakeRunner) -> None:
     runner = make_runner()
     runner.start()

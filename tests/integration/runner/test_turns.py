@@ -62,6 +62,25 @@ def test_a_batch_session_ends_with_its_answer(make_runner: MakeRunner) -> None:
     assert [e.data.outcome for e in runner.all_events() if e.type == "usage"] == ["completed"]
 
 
+def test_a_batch_session_ends_after_its_work_in_the_background(make_runner: MakeRunner) -> None:
+    command = {"command": "sleep 2; echo x > over", "run_in_background": True}
+    steps = [Step.of(ToolUse(name="Bash", input=command)), Step.of(Text(text="It runs."))]
+    spec = {
+        "prompt": script_prompt(steps),
+        "interactive": False,
+        "claude": {"permissionMode": "bypassPermissions"},
+    }
+    runner = make_runner(spec=spec)
+    runner.start()
+    runner.wait_for_type("usage", outcome="completed")
+    assert not (runner.repo / "over").exists()
+    assert runner.wait() == 0
+    assert (runner.repo / "over").read_text() == "x\n"
+    assert runner.state().phase is Phase.SUCCEEDED
+    said = [e.data.content for e in runner.all_events() if e.type == "message:stop"]
+    assert said[-1] == "done"  # Claude Code heard of the end, and answered
+
+
 def test_what_came_twice_counts_once(make_runner: MakeRunner) -> None:
     runner = make_runner()
     prompt = script_prompt([Step.of(Text(text="Once."))], "Only once.")
