@@ -1,0 +1,140 @@
+"""The two containers of a session's pod, and the volumes between them.
+
+What they share is the workspace and the socket, by one group; nothing else. Each has a user and a
+/tmp of its own. Only the runner sees the Redis login and the spec; only readers of the group reach
+the socket.
+"""
+
+from typing import Final
+
+from moorage_operator.build.metadata import Manifest, Subject
+from moorage_operator.build.secret import KEY_REDIS, KEY_SPEC, KEY_TOKEN
+from moorage_operator.observed import AGENT, RUNNER
+from moorage_operator.settings import PodSettings
+
+RUNNER_USER: Final = 64101
+AGENT_USER: Final = 64102
+GROUP_ID: Final = 64100
+"""The group of both: what it may write is what they share."""
+
+WORKSPACE: Final = "/workspace"
+SOCKET_FOLDER: Final = "/run/moorage"
+SPEC_FOLDER: Final = "/etc/moorage"
+SCRATCH: Final = ("socket", "runner-tmp", "agent-tmp")
+"""Volumes whose content nobody misses."""
+
+_TERMINATION_LOG: Final = "/dev/termination-log"
+_GRACE_MARGIN: Final = 5
+"""Seconds between the end of a turn's grace and the kubelet's force, for the last words."""
+
+
+def runner_container(subject: Subject, settings: PodSettings) -> Manifest:
+    """Return the container that keeps the record: inbox, translation, publishing, permissions."""
+    return {
+        "name": RUNNER,
+        "image": settings.runner_image,
+        "imagePullPolicy": settings.pull_policy,
+        "env": [
+            _value("MOORAGE_SESSION_ID", subject.uid),
+            _value("MOORAGE_SESSION_SPEC", f"{SPEC_FOLDER}/{KEY_SPEC}"),
+            _secret("MOORAGE_REDIS_URL", subject, KEY_REDIS),
+            _value("MOORAGE_WORKSPACE", WORKSPACE),
+            _value("MOORAGE_CLAUDE_PATH", settings.claude_path),
+            _value("MOORAGE_AGENT_SOCKET", f"{SOCKET_FOLDER}/agent.sock"),
+            _value("MOORAGE_TERMINATION_LOG", _TERMINATION_LOG),
+            _value("MOORAGE_GRACE_SECONDS", str(settings.grace_seconds - _GRACE_MARGIN)),
+            *_proxy(subject, settings),
+        ],
+        "resources": {
+            "requests": settings.runner_requests.model_dump(by_alias=True, exclude_none=True),
+            "limits": settings.runner_limits.model_dump(by_alias=True, exclude_none=True),
+        },
+        "volumeMounts": [
+            *_shared_mounts(),
+            {"name": "runner-tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of its own
+            {"name": "spec", "mountPath": SPEC_FOLDER, "readOnly": True},
+        ],
+        "terminationMessagePath": _TERMINATION_LOG,
+        "terminationMessagePolicy": "File",
+        "securityContext": _restricted(RUNNER_USER),
+    }
+
+
+def agent_container(subject: Subject, settings: PodSettings) -> Manifest:
+    """Return the container that runs what the runner asks for: Claude Code and all its children."""
+    resources = subject.spec.resources
+    return {
+        "name": AGENT,
+        "image": subject.spec.image or settings.agent_image,
+        "imagePullPolicy": settings.pull_policy,
+        "env": [
+            _value("HOME", f"{WORKSPACE}/home"),
+            _value("MOORAGE_WORKSPACE", WORKSPACE),
+            _value("MOORAGE_AGENT_SOCKET", f"{SOCKET_FOLDER}/agent.sock"),
+            *_proxy(subject, settings),
+        ],
+        "resources": {
+            "requests": resources.requests.model_dump(by_alias=True, exclude_none=True),
+            "limits": resources.limits.model_dump(by_alias=True, exclude_none=True),
+        },
+        "volumeMounts": [
+            *_shared_mounts(),
+            {"name": "agent-tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of its own
+        ],
+        "terminationMessagePath": _TERMINATION_LOG,
+        "terminationMessagePolicy": "File",
+        "securityContext": _restricted(AGENT_USER),
+    }
+
+
+def volumes(subject: Subject, settings: PodSettings) -> list[Manifest]:
+    """Return the pod's volumes."""
+    workspace = subject.spec.workspace
+    kept: Manifest = {"persistentVolumeClaim": {"claimName": subject.name}}
+    if workspace.kind == "ephemeral":
+        kept = {"emptyDir": {"sizeLimit": workspace.size}}
+    document = {"key": KEY_SPEC, "path": KEY_SPEC}
+    return [
+        {"name": "workspace", **kept},
+        {"name": "socket", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
+        {"name": "runner-tmp", "emptyDir": {"sizeLimit": settings.scratch_size}},
+        {"name": "agent-tmp", "emptyDir": {"sizeLimit": settings.scratch_size}},
+        {
+            "name": "spec",
+            "secret": {"secretName": subject.name, "items": [document], "defaultMode": 0o440},
+        },
+    ]
+
+
+def _restricted(user: int) -> Manifest:
+    return {
+        "runAsUser": user,
+        "runAsGroup": GROUP_ID,
+        "runAsNonRoot": True,
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def _shared_mounts() -> list[Manifest]:
+    return [
+        {"name": "workspace", "mountPath": WORKSPACE},
+        {"name": "socket", "mountPath": SOCKET_FOLDER},
+    ]
+
+
+def _proxy(subject: Subject, settings: PodSettings) -> list[Manifest]:
+    return [
+        _value("ANTHROPIC_BASE_URL", settings.proxy_url),
+        _secret("ANTHROPIC_AUTH_TOKEN", subject, KEY_TOKEN),
+    ]
+
+
+def _value(name: str, value: str) -> Manifest:
+    return {"name": name, "value": value}
+
+
+def _secret(name: str, subject: Subject, key: str) -> Manifest:
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": subject.name, "key": key}}}
