@@ -11,7 +11,6 @@ WORKERS ?= 2
 ARGS ?=
 REPO ?=
 PROMPT ?=
-export MOORAGE_PORT MOORAGE_HOME MOORAGE_EXIT
 
 .PHONY: help run check generate format test bench lock install clean
 .DEFAULT_GOAL := help

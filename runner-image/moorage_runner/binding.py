@@ -13,9 +13,9 @@ from typing import TextIO
 from pydantic import ValidationError
 
 from moorage_runner.errors import SettingsInvalidError
-from moorage_runner.settings import RunnerSettings
+from moorage_runner.settings import CREDENTIALS, RunnerSettings
 
-_SECRET = ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")
+_SECRET = (*CREDENTIALS, "ANTHROPIC_BASE_URL")
 _MAX_LINE = 256 * 1024
 
 

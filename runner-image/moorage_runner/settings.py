@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import (
-    AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
@@ -15,6 +14,9 @@ from pydantic import (
 
 from moorage_api.resources import SessionSpec
 from moorage_runner.errors import SettingsInvalidError
+
+CREDENTIALS = ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY")
+"""The variables that say who pays: from the binding alone, never from a session's spec."""
 
 
 class RunnerSettings(BaseModel):
@@ -42,13 +44,17 @@ class RunnerSettings(BaseModel):
     model_url: Annotated[
         str, Field(alias="ANTHROPIC_BASE_URL", description="The model, or the proxy before it.")
     ]
-    model_token: Annotated[
-        SecretStr,
+    auth_token: Annotated[
+        SecretStr | None,
+        Field(alias="ANTHROPIC_AUTH_TOKEN", description="The session's token at the proxy."),
+    ] = None
+    api_key: Annotated[
+        SecretStr | None,
         Field(
-            validation_alias=AliasChoices("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY"),
-            description="The session's token at the proxy.",
+            alias="ANTHROPIC_API_KEY",
+            description="A key for the model itself, where there is no proxy: in a local run.",
         ),
-    ]
+    ] = None
     termination_log: Annotated[
         Path | None,
         Field(alias="MOORAGE_TERMINATION_LOG", description="Where a failure's reason goes."),
@@ -69,6 +75,22 @@ class RunnerSettings(BaseModel):
             description="Claude Code's program. Empty: the one the SDK brings.",
         ),
     ] = None
+
+    @model_validator(mode="after")
+    def _may_use_the_model(self) -> Self:
+        if not self.auth_token and not self.api_key:
+            msg = "ANTHROPIC_AUTH_TOKEN (or ANTHROPIC_API_KEY) must be set"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def model_credentials(self) -> dict[str, str]:
+        """The variables that Claude Code proves itself to the model with.
+
+        A token goes out as a bearer, a key as x-api-key: one is never taken for the other.
+        """
+        given = zip(CREDENTIALS, (self.auth_token, self.api_key), strict=True)
+        return {name: secret.get_secret_value() for name, secret in given if secret}
 
     @model_validator(mode="after")
     def _is_absolute(self) -> Self:

@@ -10,7 +10,7 @@ from claude_agent_sdk import ClaudeAgentOptions
 from moorage_api.resources import SessionSpec
 from moorage_api.resources.parts import Claude as ClaudeSpec
 from moorage_api.resources.parts import McpServer
-from moorage_runner.settings import RunnerSettings
+from moorage_runner.settings import CREDENTIALS, RunnerSettings
 from moorage_runner.workspace import Workspace
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -88,7 +88,7 @@ def _environment(
         "HOME": str(workspace.home),
         "CLAUDE_CONFIG_DIR": str(workspace.home / ".claude"),
         "ANTHROPIC_BASE_URL": settings.model_url,
-        "ANTHROPIC_AUTH_TOKEN": settings.model_token.get_secret_value(),
+        **settings.model_credentials,
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",
         # The prompt is on disk before the model is asked: a kill cannot lose it half answered.
@@ -97,7 +97,8 @@ def _environment(
     }
     if is_root:
         ours["IS_SANDBOX"] = "1"
-    return {**claude.env, **ours}
+    theirs = {name: value for name, value in claude.env.items() if name not in CREDENTIALS}
+    return {**theirs, **ours}
 
 
 def _mcp_server(server: McpServer) -> dict[str, Any]:

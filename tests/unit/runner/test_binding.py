@@ -22,7 +22,7 @@ VALUES = {
 def check(settings: RunnerSettings | None) -> None:
     assert settings is not None
     assert settings.session_id == "abc"
-    assert settings.model_token.get_secret_value() == "token"
+    assert settings.model_credentials == {"ANTHROPIC_AUTH_TOKEN": "token"}
     assert "secret" not in repr(settings)
 
 
@@ -32,10 +32,19 @@ def test_the_environment_is_read_and_emptied() -> None:
     assert environment == {"PATH": "/bin"}
 
 
-def test_a_key_is_a_token_too() -> None:
-    environment = {**VALUES, "ANTHROPIC_API_KEY": "token"}
+def test_a_key_stays_a_key() -> None:
+    """The model refuses a key that comes as a bearer token."""
+    environment = {**VALUES, "ANTHROPIC_API_KEY": "key"}
     del environment["ANTHROPIC_AUTH_TOKEN"]
-    check(from_environment(environment))
+    settings = from_environment(environment)
+    assert settings.model_credentials == {"ANTHROPIC_API_KEY": "key"}
+
+
+def test_without_either_it_is_refused() -> None:
+    environment = {**VALUES, "ANTHROPIC_AUTH_TOKEN": ""}
+    with pytest.raises(SettingsInvalidError) as caught:
+        from_environment(environment)
+    assert "ANTHROPIC_AUTH_TOKEN" in caught.value.message
 
 
 def test_a_warm_process_reads_a_line() -> None:

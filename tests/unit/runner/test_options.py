@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from moorage_api.events import ErrorData, ErrorEvent, MessageStopData, MessageStopEvent
 from moorage_api.resources import SessionSpec
 from moorage_runner.claude.options import Conversation, build_options, conversation_id, prompt_id
@@ -42,6 +44,19 @@ def test_a_new_conversation_has_its_id_and_an_old_one_is_resumed() -> None:
     old = build_options(SETTINGS, SPEC, conversation(resume=True))
     assert (new.session_id, new.resume) == ("id", None)
     assert (old.session_id, old.resume) == (None, "id")
+
+
+def test_claude_proves_itself_with_what_was_given_and_nothing_of_the_spec() -> None:
+    spec = SPEC.model_copy(
+        update={"claude": SPEC.claude.model_copy(update={"env": {"ANTHROPIC_API_KEY": "other"}})}
+    )
+    key = SETTINGS.model_copy(update={"auth_token": None, "api_key": SecretStr("key")})
+    with_token = build_options(SETTINGS, spec, conversation(resume=False)).env
+    with_key = build_options(key, spec, conversation(resume=False)).env
+    assert with_token["ANTHROPIC_AUTH_TOKEN"] == "token"
+    assert "ANTHROPIC_API_KEY" not in with_token
+    assert with_key["ANTHROPIC_API_KEY"] == "key"
+    assert "ANTHROPIC_AUTH_TOKEN" not in with_key
 
 
 def test_the_spec_changes_no_variable_of_ours_and_no_secret_gets_in() -> None:
