@@ -3,6 +3,9 @@
 from moorage_api.resources import Usage
 from moorage_api.resources.parts import Budget
 
+LEAST_USD = 0.0001
+"""The smallest limit that Claude Code is given: with one of nothing it would not start."""
+
 
 def refusal(budget: Budget, used: Usage) -> str | None:
     """Return why no further prompt is answered, None if one is."""
@@ -14,7 +17,7 @@ def refusal(budget: Budget, used: Usage) -> str | None:
 
 
 def remaining_usd(budget: Budget, used: Usage) -> float | None:
-    """Return how much may still be spent, None if there is no limit."""
+    """Return the limit for Claude Code's next start, None if there is none."""
     if budget.max_cost_usd is None:
         return None
-    return max(0.0, budget.max_cost_usd - used.cost_usd)
+    return max(LEAST_USD, budget.max_cost_usd - used.cost_usd)

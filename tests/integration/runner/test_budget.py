@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from moorage_api.inbox import FIELD
 from moorage_api.reasons import Reason
+from moorage_api.resources import Phase
 from moorage_scripted_model import Step, Text, ToolUse, script_prompt
 from moorage_testing.runner import RunnerUnderTest
 
@@ -43,6 +44,21 @@ def test_a_turn_that_goes_over_the_budget_ends_and_no_other_begins(
     buried = [(json.loads(e[FIELD])["inputId"], e[b"reason"].decode()) for e in runner.dead()]
     assert buried == [("p1", Reason.BUDGET_EXCEEDED), ("p2", Reason.BUDGET_EXCEEDED)]
     assert len(runner.requests()) == 1
+
+
+def test_a_session_whose_budget_is_spent_starts_again(make_runner: MakeRunner) -> None:
+    """It answers no prompt, but files and history are there, and it says why."""
+    runner = make_runner(spec={"budget": {"maxCostUsd": 0.0001}})
+    runner.start()
+    runner.prompt("p1", ONCE)
+    runner.wait_for_type("usage", turn_id="p1")
+    runner.terminate()
+    assert runner.wait() == 75
+    runner.start()
+    runner.prompt("p2", ONCE)
+    assert runner.wait_for_type("error", turn_id="p2").data.code == "BUDGET_EXCEEDED"
+    runner.wait_until(lambda: runner.pending() == 0)
+    assert runner.state().phase is Phase.READY
 
 
 def test_what_was_spent_before_a_suspension_counts_once(make_runner: MakeRunner) -> None:

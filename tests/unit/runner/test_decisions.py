@@ -10,7 +10,7 @@ from moorage_api.redis_client import Backoff
 from moorage_api.resources import Usage
 from moorage_api.resources.parts import Budget
 from moorage_runner import resume, retry
-from moorage_runner.budget import refusal, remaining_usd
+from moorage_runner.budget import LEAST_USD, refusal, remaining_usd
 from moorage_runner.entry_ids import EntryIds
 from moorage_runner.resume import Evidence, Step
 from moorage_runner.retry import Again, GiveUp, RetryPolicy, Told
@@ -107,6 +107,7 @@ def test_a_budget_refuses_when_it_is_used_up() -> None:
     assert refusal(Budget(max_turns=2), used)
     assert refusal(Budget(max_cost_usd=1.5), used)
     assert remaining_usd(Budget(max_cost_usd=2), used) == 0.5
+    assert remaining_usd(Budget(max_cost_usd=1), used) == LEAST_USD
     assert remaining_usd(Budget(), used) is None
 
 
