@@ -6,39 +6,28 @@ from typing import Any
 
 from moorage_api.events import (
     MAX_RESULT_CHARS,
-    CitationEvent,
-    DeltaData,
     ErrorData,
     ErrorEvent,
     Event,
-    MessageDeltaEvent,
     MessageStartData,
     MessageStartEvent,
     MessageStopEvent,
     SystemEvent,
-    ThinkingDeltaEvent,
-    ThinkingStartData,
-    ThinkingStartEvent,
     ToolResultData,
     ToolResultEvent,
     ToolUseData,
     ToolUseEvent,
-    WebSearchResultEvent,
-    WebSearchStartData,
-    WebSearchStartEvent,
 )
+from moorage_runner.translate.blocks import block_delta, block_started, whole_block
 from moorage_runner.translate.content import (
     blocks_of,
-    citation,
     plain,
-    search_result,
     text_of,
     tool_input,
 )
 from moorage_runner.translate.draft import Draft
 from moorage_runner.translate.limits import (
     MAX_INPUT_BYTES,
-    clean,
     shorten_characters,
     shorten_input,
 )
@@ -50,8 +39,6 @@ INTERRUPTED = "interrupted"
 """The stop reason of a message that somebody ended; what there is of it counts."""
 
 _CUT_OFF = "abandoned_blocks"
-_PIECE = 64 * 1024
-"""Characters of a delta where a text comes whole."""
 
 
 class Translator:
@@ -123,34 +110,15 @@ class Translator:
             return
         match event.get("type"):
             case "content_block_start":
-                yield from self._block_started(draft, event, at)
+                yield from block_started(draft, event, at)
             case "content_block_delta":
-                yield from self._delta(draft, event, at)
+                yield from block_delta(draft, event, at)
             case "message_delta":
                 delta = event.get("delta") or {}
                 draft.stop_reason = delta.get("stop_reason") or draft.stop_reason
             case "message_stop" if draft.stop_reason == INTERRUPTED or not raw.get(_CUT_OFF):
                 # One that was cut off stays open, and what comes next takes its place.
                 yield self._stopped(draft, at)
-
-    def _block_started(self, draft: Draft, event: Json, at: datetime) -> Iterator[Event]:
-        block = event.get("content_block") or {}
-        if block.get("type") == "thinking":
-            start = ThinkingStartData(message_id=draft.message_id, index=_index(event))
-            yield ThinkingStartEvent(timestamp=at, data=start)
-
-    def _delta(self, draft: Draft, event: Json, at: datetime) -> Iterator[Event]:
-        delta, index = event.get("delta") or {}, _index(event)
-        match delta.get("type"):
-            case "text_delta":
-                shown = draft.add_text(index, text_of(delta.get("text")))
-                yield from _deltas(MessageDeltaEvent, draft, index, shown, at)
-            case "thinking_delta":
-                text = text_of(delta.get("thinking"))
-                draft.add_thinking(text)
-                yield from _deltas(ThinkingDeltaEvent, draft, index, text, at)
-            case "citations_delta":
-                yield from _citations(draft, index, [delta.get("citation")], at)
 
     # Messages that come in whole blocks, and the blocks of streamed ones
 
@@ -180,16 +148,10 @@ class Translator:
         yield ErrorEvent(timestamp=at, data=data)
 
     def _block(self, draft: Draft, block: Json, at: datetime) -> Iterator[Event]:
-        match block.get("type"):
-            case "tool_use":
-                yield from self._tool_use(draft, block, at)
-            case "server_tool_use":
-                yield WebSearchStartEvent(timestamp=at, data=_search_start(draft, block))
-            case "web_search_tool_result":
-                result = search_result(draft.message_id, block)
-                yield WebSearchResultEvent(timestamp=at, data=result)
-            case _ if not draft.streamed:
-                yield from _whole(draft, block, at)
+        if block.get("type") == "tool_use":
+            yield from self._tool_use(draft, block, at)
+        else:
+            yield from whole_block(draft, block, at)
         draft.blocks += 1
 
     def _tool_use(self, draft: Draft, block: Json, at: datetime) -> Iterator[Event]:
@@ -279,51 +241,3 @@ class Translator:
 
 def _is_api_error(raw: Json) -> bool:
     return bool(raw.get("is_api_error_message") or raw.get("isApiErrorMessage"))
-
-
-def _index(event: Json) -> int:
-    index = event.get("index")
-    return index if isinstance(index, int) else 0
-
-
-def _search_start(draft: Draft, block: Json) -> WebSearchStartData:
-    query, _ = shorten_characters(text_of(tool_input(block).get("query")), MAX_RESULT_CHARS)
-    return WebSearchStartData(
-        message_id=draft.message_id, tool_use_id=text_of(block.get("id")), query=query
-    )
-
-
-def _whole(draft: Draft, block: Json, at: datetime) -> Iterator[Event]:
-    """Give the events of a text or thinking block that comes whole."""
-    index = draft.blocks
-    if block.get("type") == "text":
-        shown = draft.add_text(index, text_of(block.get("text")))
-        yield from _deltas(MessageDeltaEvent, draft, index, shown, at)
-        yield from _citations(draft, index, block.get("citations") or [], at)
-    elif block.get("type") == "thinking":
-        start = ThinkingStartData(message_id=draft.message_id, index=index)
-        yield ThinkingStartEvent(timestamp=at, data=start)
-        text = text_of(block.get("thinking"))
-        draft.add_thinking(text)
-        yield from _deltas(ThinkingDeltaEvent, draft, index, text, at)
-
-
-def _deltas(
-    kind: type[MessageDeltaEvent | ThinkingDeltaEvent],
-    draft: Draft,
-    index: int,
-    text: str,
-    at: datetime,
-) -> Iterator[Event]:
-    text = clean(text)
-    for start in range(0, len(text), _PIECE):
-        piece = text[start : start + _PIECE]
-        data = DeltaData(message_id=draft.message_id, index=index, text=piece)
-        yield kind(timestamp=at, data=data)
-
-
-def _citations(draft: Draft, index: int, raw: list[Any], at: datetime) -> Iterator[Event]:
-    for each in raw:
-        data = citation(draft.message_id, index, each)
-        if data:
-            yield CitationEvent(timestamp=at, data=data)
