@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from moorage_api.reasons import Reason
 from moorage_runner.translate import TurnResult
 
-_PASSING_STATUS = frozenset({408, 409, 425, 429})
+_TOO_MANY = 429
+_PASSING_STATUS = frozenset({408, 409, 425, _TOO_MANY})
 _SERVER_ERROR = 500
 _PASSING_CAUSES = ("connection", "timeout", "overloaded", "rate_limit", "server_error", "unknown")
 
@@ -36,7 +37,7 @@ class Told:
     limit_ends: float | None = None
     """When the rate limit that was hit ends; None: not known."""
     last_wait: float = 0.0
-    """How long the CLI waited before its last try: a retry-after is in it."""
+    """How long the CLI waited before its last try: a retry-after is in it. 0: it tried once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def decide(
             message = f"The rate limit ends only in {hours:.0f} hours; send the prompt again then."
             return GiveUp(Reason.RETRIES_EXHAUSTED, message)
         return Again(max(0.0, told.limit_ends) + draw(0.0, policy.first))
-    return Again(max(told.last_wait, draw(0.0, min(policy.longest, policy.first * 2**tries))))
+    return Again(_delay(result, tries, policy, told, draw))
 
 
 def is_passing(result: TurnResult) -> bool:
@@ -90,6 +91,19 @@ def is_passing(result: TurnResult) -> bool:
     if result.status is not None:
         return result.status in _PASSING_STATUS or result.status >= _SERVER_ERROR
     return bool(result.cause) and str(result.cause).startswith(_PASSING_CAUSES)
+
+
+def _delay(
+    result: TurnResult,
+    tries: int,
+    policy: RetryPolicy,
+    told: Told,
+    draw: Callable[[float, float], float],
+) -> float:
+    if result.status == _TOO_MANY and not told.last_wait:
+        # The CLI did not try again: what it was told to wait is more than it has patience for.
+        return draw(policy.longest / 2, policy.longest)
+    return max(told.last_wait, draw(0.0, min(policy.longest, policy.first * 2**tries)))
 
 
 _SENTENCES = {

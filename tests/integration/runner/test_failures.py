@@ -71,6 +71,20 @@ def test_no_try_comes_before_the_model_allows_it(make_runner: MakeRunner) -> Non
     assert [r["status"] for r in runner.requests()] == [429, 429, 429, 200]
 
 
+def test_a_retry_after_too_long_for_claude_code_is_not_taken_for_none(
+    make_runner: MakeRunner,
+) -> None:
+    """It gives up at once and does not say how long it is: the runner is patient then."""
+    runner = make_runner(policy=RetryPolicy(first=0.01, longest=2.0))
+    runner.start()
+    failing = Step.of(Text(text="Fine now."), fail=Fail(status=429, times=1, retry_after=600))
+    runner.prompt("p1", script_prompt([failing], "Try."))
+    waits = runner.wait_for_type("error")
+    answer = runner.wait_for_type("message:start", role="assistant")
+    assert answer.timestamp - waits.timestamp >= timedelta(seconds=1)
+    assert [r["status"] for r in runner.requests()] == [429, 200]
+
+
 def test_a_message_cut_off_comes_anew_under_its_id(make_runner: MakeRunner) -> None:
     runner = make_runner()
     runner.start()

@@ -36,7 +36,6 @@ def most(_: float, high: float) -> float:
         (failed(529), 1, 4),
         (failed(500), 2, 8),
         (failed(503), 2, 8),
-        (failed(429), 0, 2),
         (failed(408), 0, 2),
         (failed(cause="connection_failed"), 1, 4),
     ],
@@ -60,6 +59,12 @@ def test_a_known_end_of_a_rate_limit_is_waited_for() -> None:
 def test_no_try_comes_sooner_than_the_cli_was_told() -> None:
     assert retry.decide(failed(429), 0, POLICY, Told(last_wait=30.0), most) == Again(30.0)
     assert retry.decide(failed(429), 1, POLICY, Told(last_wait=3.0), most) == Again(4)
+
+
+def test_a_rate_limit_too_long_for_the_cli_is_waited_out() -> None:
+    assert retry.decide(failed(429), 0, POLICY, draw=lambda low, _: low) == Again(5)
+    assert retry.decide(failed(429), 0, POLICY, draw=most) == Again(10)
+    assert isinstance(retry.decide(failed(429), 3, POLICY), GiveUp)
 
 
 def test_a_reason_is_written_as_the_codes_are() -> None:
