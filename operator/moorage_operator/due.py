@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from moorage_api.quantities import parse_duration
-from moorage_api.resources import Phase, SessionStatus
-from moorage_operator.checks.pods import SILENT_LIMIT, STEADY, silent_since
+from moorage_api.resources import STEADY, Phase, SessionStatus
+from moorage_operator.checks.pods import SILENT_LIMIT, silent_since
 from moorage_operator.checks.starting import starting_since
 from moorage_operator.checks.suspension import idle_since
 from moorage_operator.decision import Case, after

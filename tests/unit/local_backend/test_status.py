@@ -87,7 +87,7 @@ def test_a_session_without_process_keeps_what_was_known() -> None:
     assert facts(later, "Ready") == ("False", Reason.WAITING)
 
 
-def test_a_failed_attempt_counts_until_it_is_ready() -> None:
+def test_a_failed_attempt_counts_until_it_was_ready_for_a_minute() -> None:
     session, seen = advance(
         a_session(), Observed(), Retry(at(5), Ending(1, message="It broke.")), START
     )
@@ -96,7 +96,10 @@ def test_a_failed_attempt_counts_until_it_is_ready() -> None:
     assert session.status.message == "Attempt 1 failed and is made again: It broke."
     session, seen = advance(session, seen, Start(), at(5))
     assert describe(session, seen, at(5)).status.attempts == 1
-    assert describe(session, running(state=a_state()), at(6)).status.attempts == 0
+    session = describe(session, running(state=a_state()), at(6))
+    assert session.status.attempts == 1
+    assert describe(session, running(state=a_state()), at(65)).status.attempts == 1
+    assert describe(session, running(state=a_state()), at(66)).status.attempts == 0
 
 
 def test_an_idle_suspend_says_so_until_it_is_resumed() -> None:

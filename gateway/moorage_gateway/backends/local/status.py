@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from moorage_api.reasons import Reason
-from moorage_api.resources import Activity, ClaudeSession, Condition, Phase
+from moorage_api.resources import STEADY, Activity, ClaudeSession, Condition, Phase
 from moorage_api.state import SessionState
 from moorage_gateway.backends.local.observation import Observed
 
@@ -38,9 +38,10 @@ def describe(session: ClaudeSession, seen: Observed, now: datetime) -> ClaudeSes
         **_live(session, seen.state, now),
     }
     if phase is Phase.READY:
-        changes["attempts"] = 0
         if session.status.phase is not Phase.READY:
             changes["ready_at"] = now
+        elif session.status.ready_at and session.status.ready_at + STEADY <= now:
+            changes["attempts"] = 0
     if not phase.finished:
         changes["message"] = _message(session, seen, phase)
     described = session.model_copy(update={"status": session.status.model_copy(update=changes)})
