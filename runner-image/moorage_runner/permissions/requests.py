@@ -170,9 +170,13 @@ class Permissions:
         early = self._decisions.get(request.approval_id)
         if early:
             return early[1]
-        left = (request.expires_at - now()).total_seconds()
-        async with asyncio.timeout(max(0.0, left)):
-            return await self._waiting[request.approval_id]
+        answer = self._waiting[request.approval_id]
+        # The deadline is a moment of the clock that people read; the loop's own runs apart from it.
+        while (left := (request.expires_at - now()).total_seconds()) > 0:
+            await asyncio.wait({answer}, timeout=left)
+            if answer.done():
+                return answer.result()
+        raise TimeoutError
 
     def _decided(
         self, request: PermissionRequest, decision: PermissionDecision, grant: Grant
