@@ -1,10 +1,11 @@
 """The application: its routes, what surrounds them, and what it holds while it runs."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+import gc
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -30,6 +31,7 @@ from moorage_gateway.settings import Settings
 from moorage_gateway.wiring import open_context
 
 BASE = "/api/claude-code"
+_GC_THRESHOLD: Final = (10_000, 20, 50)
 
 
 def routers() -> Sequence[APIRouter]:
@@ -67,7 +69,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_context(settings, open_backend, clock) as context:
             app.state.context = context
-            yield
+            with _settled_memory():
+                yield
 
     app = Application(
         title="Moorage",
@@ -109,6 +112,24 @@ def _describe_status(router: APIRouter) -> None:
     for route in router.routes:
         if isinstance(route, APIRoute) and route.status_code is None:
             route.status_code = 200
+
+
+@contextmanager
+def _settled_memory() -> Iterator[None]:
+    """Keep the garbage collector off what is there for good: modules, models, routes.
+
+    It stops the whole process while it looks, and there are more than 150,000 such objects: 80 to
+    220 ms each time, under load every few seconds, against 5 to 7 ms without them.
+    """
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLD)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:

@@ -122,6 +122,22 @@ def idle_is_over(session: ClaudeSession, seen: Observed, now: datetime) -> bool:
     return _Case(session, seen, now).past(last, session.spec.timeouts.idle)
 
 
+def rests_until(session: ClaudeSession, seen: Observed) -> datetime | None:
+    """Return until when only a person's word can change the session; None: it needs looking at.
+
+    Most sessions of a long-lived gateway are over or suspended. They are left alone until then.
+    """
+    if seen.running or seen.ended or session.metadata.deletion_timestamp:
+        return None
+    status, timeouts = session.status, session.spec.timeouts
+    if status.phase.finished and status.finished_at:
+        return status.finished_at + parse_duration(timeouts.ttl_after_finished)
+    created = session.metadata.creation_timestamp
+    if status.phase is Phase.SUSPENDED and session.spec.suspend and created:
+        return created + parse_duration(timeouts.lifetime)
+    return None
+
+
 def suspended_idle(session: ClaudeSession) -> bool:
     """Whether it was suspended for want of work, not because somebody asked for it."""
     ready = condition(session, "Ready")

@@ -121,15 +121,23 @@ class Reconciler:
             _log.exception("reconciling failed")
 
     async def _pass(self, kicked: set[str] | None) -> None:
-        chosen = [each for each in self._records if kicked is None or each.id in kicked]
+        chosen = self._due() if kicked is None else [r for r in self._records if r.id in kicked]
+        for record in chosen:
+            record.rests_until = None
         await self._look(chosen)
         waiting = self._line_up()
         for record in {id(each): each for each in (*chosen, *waiting)}.values():
             self._settle(record)
+            await asyncio.sleep(0)  # streams go on in between
         await self._records.write_changed()
         if kicked is None:
             self._bound_logs()
         await self._refill(busy=bool(waiting))
+
+    def _due(self) -> list[Record]:
+        """Return the sessions that time alone may have changed."""
+        now = self._parts.clock()
+        return [each for each in self._records if not each.rests_until or each.rests_until <= now]
 
     async def _refill(self, *, busy: bool) -> None:
         """Have a spare runner made, once nothing was being started for a while."""
@@ -181,15 +189,16 @@ class Reconciler:
     def _line_up(self) -> list[Record]:
         """Give every session that wants to start its place, and return these sessions."""
         now = self._parts.clock()
+        awake = [each for each in self._records if each.rests_until is None]
         waiting = [
             each
-            for each in self._records
+            for each in awake
             if policy.decide(each.session, replace(each.seen, place=0), now) == policy.Start()
         ]
         limits = Limits(self._parts.settings.max_running, self._parts.settings.max_starting)
         phases = [each.session.status.phase for each in self._records if each.seen.running]
         line = places([each.id for each in waiting], phases, limits)
-        for record in self._records:
+        for record in awake:
             record.seen = replace(record.seen, place=line.get(record.id, 0))
         return waiting
 
@@ -207,6 +216,7 @@ class Reconciler:
         if not record.deleted:
             session = describe(session, record.seen, now)
         self._records.change(record, session)
+        record.rests_until = policy.rests_until(record.session, record.seen)
 
     def _carry_out(self, record: Record, action: policy.Action) -> None:
         match action:

@@ -27,6 +27,8 @@ class Record:
     process: GuardedProcess | None = None
     written: ClaudeSession | None = None
     removing: bool = False
+    rests_until: datetime | None = None
+    """Until when no sweep has to look at it; None: every sweep does."""
 
     @property
     def id(self) -> str:
