@@ -112,4 +112,7 @@ def _rest(steps: Generator[Any, Any, None], waits_for: Any) -> Coroutine[Any, An
             except StopIteration:
                 return
 
-    return going_on()
+    async def rest() -> None:  # a task takes no coroutine made of a generator (Python 3.12)
+        await going_on()
+
+    return rest()
