@@ -71,6 +71,5 @@ class Measured:
 
 
 def median_run(runs: Sequence[Measured]) -> Measured:
-    """Return the run whose first figure is the median; the details are those of all runs."""
-    middle = sorted(runs, key=lambda run: run.figures[0].value)[len(runs) // 2]
-    return Measured(middle.figures, {"runs": [run.details for run in runs]})
+    """Return the run whose first figure is the median, of an even number the higher one."""
+    return sorted(runs, key=lambda run: run.figures[0].value)[len(runs) // 2]
