@@ -16,7 +16,7 @@ ITEM = "[]"
 VALUE = "{}"
 """The step from a map to its values."""
 
-_CRDS = Path(__file__).parents[2] / "crds"
+_CRDS = Path(__file__).parents[3] / "crds"
 _MOMENT = "2026-01-31T12:00:00.000Z"
 BASES: dict[str, dict[str, Any]] = {
     # A template named switches off the rules that ask for a whole session.

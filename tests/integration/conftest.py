@@ -1,4 +1,7 @@
-"""What these tests share: a control plane with everything, and a namespace each."""
+"""What all integration tests may share: one control plane for each worker of pytest-xdist.
+
+Here and nowhere else: fixtures that two conftest.py files import are made twice.
+"""
 
 from moorage_testing.controlplane.fixtures import (
     admin,
