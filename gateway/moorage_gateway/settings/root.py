@@ -1,0 +1,102 @@
+"""All of the gateway's settings, and what must hold between them."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from moorage_gateway.settings.base import PREFIX, SEPARATOR, is_loopback
+from moorage_gateway.settings.features import FileSettings, SessionSettings
+from moorage_gateway.settings.http import HttpSettings
+from moorage_gateway.settings.observability import LogSettings
+from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings
+
+
+def _checked_auth(value: str) -> str:
+    if value != "none":
+        msg = (
+            "there is no login in this version: write none, which makes everybody who reaches "
+            "the port the one user, and is accepted on a loopback address only"
+        )
+        raise ValueError(msg)
+    return value
+
+
+def _checked_redis_url(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        msg = "write redis://HOST:PORT/DB, rediss://HOST:PORT/DB or unix:///PATH"
+        raise ValueError(msg)
+    return value
+
+
+def _checked_database_url(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and not value.get_secret_value().startswith("sqlite+aiosqlite:///"):
+        msg = "write sqlite+aiosqlite:///PATH: this version has no other driver"
+        raise ValueError(msg)
+    return value
+
+
+class Settings(BaseSettings):
+    """All of the gateway's settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter=SEPARATOR, frozen=True, extra="forbid"
+    )
+
+    home: Annotated[Path, Field(description="Folder for what the gateway keeps on this disk.")] = (
+        Path("~/.moorage")
+    )
+    host: Annotated[str, Field(min_length=1, description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on. 0: a free one.")] = (
+        8080
+    )
+    auth: Annotated[
+        str,
+        AfterValidator(_checked_auth),
+        Field(
+            description="How users are known. none: nobody logs in, everybody who reaches the port "
+            "is the one user; refused unless host is a loopback address.",
+        ),
+    ]
+    redis_url: Annotated[
+        SecretStr,
+        AfterValidator(_checked_redis_url),
+        Field(description="Redis, as redis://HOST:6379/0, rediss://... or unix:///PATH."),
+    ]
+    database_url: Annotated[
+        SecretStr | None,
+        AfterValidator(_checked_database_url),
+        Field(description="Database, as sqlite+aiosqlite:///PATH. Empty: moorage.db in home."),
+    ] = None
+    database: DatabaseSettings = DatabaseSettings()
+    redis: RedisSettings = RedisSettings()
+    http: HttpSettings = HttpSettings()
+    sessions: SessionSettings = SessionSettings()
+    files: FileSettings = FileSettings()
+    log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if self.auth == "none" and not is_loopback(self.host):
+            msg = (
+                f"MOORAGE_AUTH=none needs a loopback address in MOORAGE_HOST, such as 127.0.0.1: "
+                f"on {self.host} anybody in the network could use your sessions"
+            )
+            raise ValueError(msg)
+        if self.auth == "none" and self.http.allowed_hosts:
+            msg = "MOORAGE_AUTH=none allows loopback names only: remove MOORAGE_HTTP__ALLOWED_HOSTS"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def home_path(self) -> Path:
+        """The home folder, absolute."""
+        return self.home.expanduser().absolute()
+
+    @property
+    def database_location(self) -> str:
+        """The database's URL."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite+aiosqlite:///{self.home_path / 'moorage.db'}"
