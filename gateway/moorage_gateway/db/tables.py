@@ -174,3 +174,84 @@ checkpoints = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     _session_reference(),
 )
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    # Who says who they are: "local", with the address in lower case as the subject; or an identity
+    # provider, with its own name for them.
+    Column("issuer", String(500), nullable=False),
+    Column("subject", String(320), nullable=False),
+    Column("email", String(320), nullable=True),
+    Column("name", String(200), nullable=True),
+    Column("role", String(16), nullable=False),
+    # Argon2id; bcrypt is accepted and replaced at the next login. Null: no login with a password.
+    Column("password_hash", String(255), nullable=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("disabled_at", UtcDateTime, nullable=True),
+    Index("uq_users_issuer_subject", "issuer", "subject", unique=True),
+)
+
+
+def _user_reference() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE")
+
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    # One login on one device: the family of all refresh tokens that came of it.
+    Column("id", String(64), primary_key=True),
+    Column("user_id", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("refreshed_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime, nullable=True),
+    Column("revoked_because", String(16), nullable=True),
+    _user_reference(),
+    Index("ix_sign_ins_user", "user_id"),
+    Index("ix_sign_ins_expires", "expires_at"),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    # SHA-256 of the token: 256 random bits need no slow hash.
+    Column("digest", String(64), primary_key=True),
+    Column("sign_in_id", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("used_at", UtcDateTime, nullable=True),
+    ForeignKeyConstraint(["sign_in_id"], ["sign_ins.id"], ondelete="CASCADE"),
+    Index("ix_refresh_tokens_sign_in", "sign_in_id"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("user_id", String(64), nullable=False),
+    Column("name", String(100), nullable=False),
+    # The first characters, by which a person knows it again.
+    Column("prefix", String(16), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=True),
+    Column("used_at", UtcDateTime, nullable=True),
+    _user_reference(),
+    Index("ix_api_keys_user", "user_id", "created_at"),
+    Index("uq_api_keys_digest", "digest", unique=True),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    # Nothing secret: a key is derived from its id and MOORAGE_LOGIN__SECRET, of which `root` is a
+    # fingerprint.
+    Column("id", String(32), primary_key=True),
+    Column("root", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    # From then on what it signed is not accepted any more; null for the one in use.
+    Column("expires_at", UtcDateTime, nullable=True),
+)
