@@ -1,11 +1,12 @@
 """The command line: `moorage-gateway serve | check-config | migrate | run`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from moorage_gateway import logs
-from moorage_gateway.settings import Settings, SettingsRefused, load_settings
+from moorage_gateway.settings import Settings, SettingsRefused, load_settings, report
 
 _BAD_USAGE = 2
 
@@ -19,6 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(rest)
     if rest:
         _parser().error(f"unknown arguments: {' '.join(rest)}")
+    if arguments.command == "check-config":
+        return _check_config()
     try:
         settings = load_settings()
     except SettingsRefused as refused:
@@ -26,9 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.writelines(f"  {mistake}\n" for mistake in refused.mistakes)
         return _BAD_USAGE
     logs.configure(settings.log)
-    return {"serve": _serve, "check-config": _check_config, "migrate": _migrate}[arguments.command](
-        settings
-    )
+    return {"serve": _serve, "migrate": _migrate}[arguments.command](settings)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
         ("serve", "serve HTTP; settings come from the environment"),
-        ("check-config", "check the settings and say what is wrong with them"),
+        ("check-config", "print the settings, secrets masked, and say what is wrong with them"),
         ("migrate", "bring the database's tables to this version"),
     ):
         commands.add_parser(name, help=text, description=text)
@@ -53,9 +54,20 @@ def _serve(settings: Settings) -> int:
     return _BAD_USAGE
 
 
-def _check_config(settings: Settings) -> int:
-    sys.stdout.write(f"The settings are good: {settings.host}:{settings.port}\n")
-    return 0
+def _check_config() -> int:
+    """Print every setting, secrets masked, and every mistake."""
+    settings, mistakes = None, []
+    try:
+        settings = load_settings()
+    except SettingsRefused as refused:
+        mistakes = refused.mistakes
+    sys.stdout.writelines(f"{line}\n" for line in report(settings, os.environ))
+    if settings is not None:
+        sys.stdout.write(f"The settings are good: {settings.host}:{settings.port}\n")
+        return 0
+    sys.stderr.write(f"The gateway cannot start, {len(mistakes)} to mend:\n")
+    sys.stderr.writelines(f"  {mistake}\n" for mistake in mistakes)
+    return _BAD_USAGE
 
 
 def _migrate(settings: Settings) -> int:

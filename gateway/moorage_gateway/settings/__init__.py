@@ -2,14 +2,16 @@
 
 Every setting is an environment variable: ``MOORAGE_`` and its path in upper case, the levels
 joined by two underscores (``MOORAGE_DATABASE__POOL_SIZE``). Lists are words with commas between.
+A secret may stand in a file instead, which the same variable with ``_FILE`` at its end names.
 docs/settings.md is generated from these models. One module per section; `root` puts them together.
 """
 
-from moorage_gateway.settings.base import PREFIX, Group, Words, is_loopback
+from moorage_gateway.settings.base import PREFIX, Group, Leaf, Words, is_loopback, leaves
 from moorage_gateway.settings.features import FileSettings, SessionSettings
 from moorage_gateway.settings.http import HttpSettings
 from moorage_gateway.settings.loading import SettingsRefused, load_settings
-from moorage_gateway.settings.observability import LogSettings
+from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
+from moorage_gateway.settings.report import report
 from moorage_gateway.settings.root import Settings
 from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings
 
@@ -19,12 +21,17 @@ __all__ = [
     "FileSettings",
     "Group",
     "HttpSettings",
+    "Leaf",
     "LogSettings",
+    "MetricsSettings",
     "RedisSettings",
     "SessionSettings",
     "Settings",
     "SettingsRefused",
+    "TracingSettings",
     "Words",
     "is_loopback",
+    "leaves",
     "load_settings",
+    "report",
 ]

@@ -1,9 +1,12 @@
 """What groups of settings are made of."""
 
 import ipaddress
-from typing import Annotated, Final
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
+from pydantic.fields import FieldInfo
 from pydantic_settings import NoDecode
 
 PREFIX: Final = "MOORAGE_"
@@ -34,3 +37,38 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One setting: where it stands in the model, its variable, and its field."""
+
+    path: tuple[str, ...]
+    field: FieldInfo
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return PREFIX + SEPARATOR.join(self.path).upper()
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether its value is never shown, and may come from a file."""
+        return SecretStr in (self.field.annotation, *get_args(self.field.annotation))
+
+    def value_in(self, settings: BaseModel) -> Any:
+        """Return the value that the settings have."""
+        value: Any = settings
+        for name in self.path:
+            value = getattr(value, name)
+        return value
+
+
+def leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Leaf]:
+    """Yield every setting of a model, group by group."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Group):
+            yield from leaves(kind, (*above, name))
+        else:
+            yield Leaf((*above, name), field)

@@ -31,6 +31,49 @@ class HttpSettings(Group):
         int,
         Field(ge=1024, le=64 * 1024 * 1024, description="The largest body of a file operation."),
     ] = 15 * 1024 * 1024
+    compress_from_bytes: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1024 * 1024,
+            description="Answers from this size on are compressed (zstd, br, gzip) for clients "
+            "that take it; streams never are.",
+        ),
+    ] = 1024
+    trusted_proxies: Annotated[
+        Words,
+        Field(
+            description="Addresses or networks (10.0.0.0/8) of reverse proxies whose "
+            "X-Forwarded-For and X-Forwarded-Proto are believed. `*`: everybody's.",
+        ),
+    ] = ["127.0.0.1", "::1"]
+    hsts_seconds: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=63_072_000,
+            description="Strict-Transport-Security on answers to https requests; 0: without.",
+        ),
+    ] = 31_536_000
+    keep_alive_seconds: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=3600,
+            description="How long an idle connection is kept. Longer than the reverse proxy in "
+            "front keeps its own, or it will use one that was just closed.",
+        ),
+    ] = 75
+    drain_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=300,
+            description="At the end: how long requests are still accepted, not ready, each "
+            "connection closed after its next answer, before the port is closed. As long as a "
+            "load balancer takes to notice.",
+        ),
+    ] = 3.0
     shutdown_seconds: Annotated[
         float, Field(gt=0, le=600, description="How long open requests may take at the end.")
     ] = 10.0

@@ -9,6 +9,7 @@ from pydantic_settings import SettingsError
 
 from moorage_gateway.settings.base import PREFIX, SEPARATOR, Group
 from moorage_gateway.settings.root import Settings
+from moorage_gateway.settings.secrets import read_files
 
 
 class SettingsRefused(ValueError):  # noqa: N818 - read as a sentence
@@ -25,15 +26,17 @@ def load_settings() -> Settings:
     Raises:
         SettingsRefused: with every mistake at once.
     """
-    unknown = _unknown_groups(os.environ)
+    unreadable = read_files(os.environ, Settings).mistakes
+    mistakes = [*_unknown_groups(os.environ), *unreadable.values()]
     try:
         settings = Settings()
     except ValidationError as error:
-        raise SettingsRefused(unknown + _sentences(error)) from None
+        found = [text for text in _sentences(error) if text.partition(":")[0] not in unreadable]
+        raise SettingsRefused(mistakes + found) from None
     except SettingsError as error:  # a whole group as JSON that is none
-        raise SettingsRefused([*unknown, str(error)]) from None
-    if unknown:
-        raise SettingsRefused(unknown)
+        raise SettingsRefused([*mistakes, str(error)]) from None
+    if mistakes:
+        raise SettingsRefused(mistakes)
     return settings
 
 
@@ -63,7 +66,11 @@ def _groups() -> list[tuple[str, type[Group]]]:
 
 def _sentences(error: ValidationError) -> list[str]:
     """Return each mistake as `VARIABLE: what is wrong`; never a value, it may be a secret."""
-    return [_sentence(mistake) for mistake in error.errors(include_url=False, include_input=False)]
+    return [
+        sentence
+        for mistake in error.errors(include_url=False, include_input=False)
+        for sentence in _sentence(mistake).split("\n")
+    ]
 
 
 def _sentence(mistake: Any) -> str:

@@ -1,15 +1,22 @@
 """All of the gateway's settings, and what must hold between them."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
-from moorage_gateway.settings.base import PREFIX, SEPARATOR, is_loopback
+from moorage_gateway.settings.base import PREFIX, SEPARATOR, is_loopback, leaves
 from moorage_gateway.settings.features import FileSettings, SessionSettings
 from moorage_gateway.settings.http import HttpSettings
-from moorage_gateway.settings.observability import LogSettings
+from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
+from moorage_gateway.settings.secrets import SUFFIX, read_files
 from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings
 
 
@@ -75,18 +82,29 @@ class Settings(BaseSettings):
     sessions: SessionSettings = SessionSettings()
     files: FileSettings = FileSettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment alone, with secrets also from the files that it names."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        if isinstance(env_settings, EnvSettingsSource):
+            env_settings.env_vars = _with_files(env_settings.env_vars)
+        return init_settings, env_settings
 
     @model_validator(mode="after")
-    def _is_safe(self) -> Self:
-        if self.auth == "none" and not is_loopback(self.host):
-            msg = (
-                f"MOORAGE_AUTH=none needs a loopback address in MOORAGE_HOST, such as 127.0.0.1: "
-                f"on {self.host} anybody in the network could use your sessions"
-            )
-            raise ValueError(msg)
-        if self.auth == "none" and self.http.allowed_hosts:
-            msg = "MOORAGE_AUTH=none allows loopback names only: remove MOORAGE_HTTP__ALLOWED_HOSTS"
-            raise ValueError(msg)
+    def _fits_together(self) -> Self:
+        mistakes = list(_mistakes_between(self))
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
         return self
 
     @property
@@ -100,3 +118,25 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite+aiosqlite:///{self.home_path / 'moorage.db'}"
+
+
+def _with_files(variables: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Return the variables (their names are in lower case here) with what the files hold."""
+    given = {name.upper(): value for name, value in variables.items() if value is not None}
+    files = {leaf.variable + SUFFIX for leaf in leaves(Settings) if leaf.is_secret}
+    found = read_files(given, Settings).values
+    kept = {name: value for name, value in variables.items() if name.upper() not in files}
+    return kept | {name.lower(): value for name, value in found.items()}
+
+
+def _mistakes_between(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for each rule between several settings that does not hold."""
+    if settings.auth == "none" and not is_loopback(settings.host):
+        yield (
+            "MOORAGE_AUTH=none needs a loopback address in MOORAGE_HOST, such as 127.0.0.1: "
+            f"on {settings.host} anybody in the network could use your sessions"
+        )
+    if settings.auth == "none" and settings.http.allowed_hosts:
+        yield "MOORAGE_AUTH=none allows loopback names only: remove MOORAGE_HTTP__ALLOWED_HOSTS"
+    if settings.metrics.port and settings.metrics.port == settings.port:
+        yield "MOORAGE_METRICS__PORT must not be MOORAGE_PORT: metrics have a port of their own"

@@ -6,7 +6,7 @@ import pytest
 
 from moorage_gateway.__main__ import main
 from moorage_gateway.generate import openapi, settings_page
-from moorage_gateway.settings import Settings, SettingsRefused, is_loopback, load_settings
+from moorage_gateway.settings import Settings, SettingsRefused, is_loopback, leaves, load_settings
 
 DOCS = Path(__file__).parents[3] / "docs"
 GOOD = {"MOORAGE_AUTH": "none", "MOORAGE_REDIS_URL": "redis://:geheim@localhost"}
@@ -83,6 +83,102 @@ def test_a_bad_setting_ends_the_command_with_2(
     told = capsys.readouterr().err
     for name in ("MOORAGE_PORT", "MOORAGE_AUTH", "MOORAGE_REDIS_URL"):
         assert name in told
+
+
+def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "redis").write_text("redis://:geheim@elsewhere\n")
+    (tmp_path / "headers").write_text("authorization=geheim")
+    monkeypatch.setenv("MOORAGE_AUTH", "none")
+    monkeypatch.setenv("MOORAGE_REDIS_URL_FILE", str(tmp_path / "redis"))
+    monkeypatch.setenv("MOORAGE_TRACING__HEADERS_FILE", str(tmp_path / "headers"))
+    settings = load_settings()
+    assert settings.redis_url.get_secret_value() == "redis://:geheim@elsewhere"
+    assert settings.tracing.headers is not None
+    assert settings.tracing.headers.get_secret_value() == "authorization=geheim"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file"),
+        (b"", "it is empty"),
+        (b"\n", "it is empty"),
+        (b"\xff", "not UTF-8"),
+        (b"x" * 70_000, "larger than"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_one_of_the_mistakes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    if content is not None:
+        (tmp_path / "redis").write_bytes(content)
+    monkeypatch.setenv("MOORAGE_AUTH", "none")
+    monkeypatch.setenv("MOORAGE_PORT", "x")
+    monkeypatch.setenv("MOORAGE_REDIS_URL_FILE", str(tmp_path / "redis"))
+    with pytest.raises(SettingsRefused) as refused:
+        load_settings()
+    assert [text.partition(":")[0] for text in refused.value.mistakes] == [
+        "MOORAGE_REDIS_URL_FILE",
+        "MOORAGE_PORT",
+    ]
+    assert reason in refused.value.mistakes[0]
+
+
+def test_a_secret_is_given_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "redis").write_text("redis://:geheim@elsewhere")
+    with pytest.raises(SettingsRefused, match="keep one of them"):
+        load(monkeypatch, MOORAGE_REDIS_URL_FILE=str(tmp_path / "redis"))
+
+
+def test_what_is_no_secret_comes_from_no_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsRefused, match="MOORAGE_HTTP__HSTS_SECONDS_FILE: there is no such"):
+        load(monkeypatch, MOORAGE_HTTP__HSTS_SECONDS_FILE=str(tmp_path))
+
+
+def test_rules_between_settings_are_told_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsRefused) as refused:
+        load(
+            monkeypatch,
+            MOORAGE_HOST="10.0.0.1",
+            MOORAGE_HTTP__ALLOWED_HOSTS="x",
+            MOORAGE_METRICS__PORT="8080",
+        )
+    assert len(refused.value.mistakes) == 3
+
+
+def test_the_command_prints_what_holds_and_no_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "headers").write_text("authorization=geheim")
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(
+        "MOORAGE_HTTP__ALLOWED_ORIGINS", "https://a.example.com,https://b.example.com"
+    )
+    monkeypatch.setenv("MOORAGE_TRACING__HEADERS_FILE", str(tmp_path / "headers"))
+    assert main(["check-config"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "MOORAGE_PORT = 8080  # default" in lines
+    assert "MOORAGE_REDIS_URL = ********  # environment" in lines
+    assert "MOORAGE_TRACING__HEADERS = ********  # file" in lines
+    origins = "https://a.example.com,https://b.example.com"
+    assert f"MOORAGE_HTTP__ALLOWED_ORIGINS = {origins}  # environment" in lines
+    assert "geheim" not in "\n".join(lines)
+    assert {leaf.variable for leaf in leaves(Settings)} <= {line.split()[0] for line in lines}
+
+
+def test_the_command_prints_what_was_given_with_the_mistakes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MOORAGE_PORT", "x")
+    monkeypatch.setenv("MOORAGE_DATABASE_URL", "mysql://geheim")
+    assert main(["check-config"]) == 2
+    told = capsys.readouterr()
+    assert "MOORAGE_PORT = x  # environment" in told.out
+    assert "MOORAGE_AUTH =   # not set" in told.out
+    assert "geheim" not in told.out + told.err
 
 
 @pytest.mark.parametrize(
