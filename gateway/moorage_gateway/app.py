@@ -7,7 +7,7 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -19,9 +19,10 @@ from starlette.responses import Response
 from moorage_api.base import now
 from moorage_gateway.approvals import endpoints as approvals
 from moorage_gateway.context import OpenBackend
-from moorage_gateway.errors import GatewayError, error_response, translate
+from moorage_gateway.errors import GatewayError, error_response, error_responses, translate
 from moorage_gateway.files import endpoints as files
 from moorage_gateway.health import endpoints as health
+from moorage_gateway.limits.check import EXPOSED_HEADERS, LimitHeaders, limited
 from moorage_gateway.live import endpoints as live
 from moorage_gateway.live.handoff import StreamHandoff
 from moorage_gateway.messages import endpoints as messages
@@ -34,10 +35,14 @@ BASE = "/api/claude-code"
 _GC_THRESHOLD: Final = (10_000, 20, 50)
 
 
+def open_routers() -> Sequence[APIRouter]:
+    """Return the routes that everybody may use, without a limit for each user."""
+    return (health.router,)
+
+
 def routers() -> Sequence[APIRouter]:
-    """Return every feature's routes."""
+    """Return the routes of every other feature."""
     return (
-        health.router,
         sessions.router,
         messages.router,
         approvals.router,
@@ -83,22 +88,31 @@ def create_app(
         redoc_url=None,
         middleware=[
             Middleware(StreamHandoff),
+            Middleware(LimitHeaders),
             Middleware(RequestLog),
             Middleware(
                 CORSMiddleware,
                 allow_origins=settings.http.allowed_origins,
                 allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
                 allow_headers=["*"],
-                expose_headers=["X-Request-ID"],
+                expose_headers=["X-Request-ID", *EXPOSED_HEADERS],
             ),
             Middleware(Guard, settings=settings.http),
             Middleware(BodyLimit, settings=settings.http),
             Middleware(PlainPaths),
         ],
     )
-    for router in routers():
+    for router in open_routers():
         _describe_status(router)
         app.include_router(router, prefix=BASE)
+    for router in routers():
+        _describe_status(router)
+        app.include_router(
+            router,
+            prefix=BASE,
+            dependencies=[Depends(limited)],
+            responses=error_responses(401, 429),
+        )
     for kind in (HTTPException, RequestValidationError, GatewayError):
         app.add_exception_handler(kind, _answer_error)
     return app

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from moorage_gateway.backends.interface import SessionBackend
 from moorage_gateway.background import Supervisor
 from moorage_gateway.files.client import RunnerFiles
+from moorage_gateway.limits.limiter import Limiter
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.watch import SessionWatch
 from moorage_gateway.settings import Settings
@@ -39,6 +40,8 @@ class Context:
     engine: AsyncEngine
     redis: Redis
     files: RunnerFiles
+    # None: nothing is limited.
+    limiter: Limiter | None
     backend: SessionBackend
     relay: Relay
     hub: Hub

@@ -350,11 +350,13 @@ class ErrorBody(WireModel):
 
 _MEANING = {
     400: "VALIDATION_ERROR: details list the fields",
+    401: "UNAUTHORIZED",
     403: "FORBIDDEN",
     404: "NOT_FOUND: there is none, or it is another's",
     409: "CONFLICT or SESSION_NOT_READY",
     413: "PAYLOAD_TOO_LARGE",
     415: "UNSUPPORTED_TYPE",
+    429: "RATE_LIMITED: details have limit, window and retryAfter in seconds",
     503: "BACKEND_UNAVAILABLE: try again shortly",
 }
 

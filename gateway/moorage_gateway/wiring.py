@@ -16,6 +16,9 @@ from moorage_gateway.context import Context, OpenBackend
 from moorage_gateway.db.engine import open_engine
 from moorage_gateway.db.migrate import migrate
 from moorage_gateway.files.client import RunnerFiles
+from moorage_gateway.limits.counters import ProcessCounter, RedisCounter
+from moorage_gateway.limits.limiter import Limiter
+from moorage_gateway.limits.rules import rules_of
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.watch import SessionWatch
 from moorage_gateway.recorder.recorder import Recorder
@@ -51,6 +54,22 @@ def _files_redis(settings: Settings) -> Redis:
 
 
 @asynccontextmanager
+async def _open_limiter(settings: Settings) -> AsyncIterator[Limiter | None]:
+    """Yield the limiter, with a client of its own: it waits for less long than others."""
+    if not settings.limits.enabled:
+        yield None
+        return
+    async with make_redis(
+        settings.redis_url.get_secret_value(),
+        timeout_seconds=settings.limits.timeout_seconds,
+        connect_timeout_seconds=settings.limits.timeout_seconds,
+        pool_size=settings.redis.pool_size,
+        client_name="moorage-gateway-limits",
+    ) as redis:
+        yield Limiter(rules_of(settings.limits), RedisCounter(redis), ProcessCounter())
+
+
+@asynccontextmanager
 async def open_context(
     settings: Settings, open_backend: OpenBackend, clock: Callable[[], datetime] = now
 ) -> AsyncIterator[Context]:
@@ -67,6 +86,7 @@ async def open_context(
             timeout_seconds=settings.files.timeout_seconds,
             concurrency=settings.files.concurrency,
         )
+        limiter = await stack.enter_async_context(_open_limiter(settings))
         backend = await stack.enter_async_context(open_backend(settings, redis))
         closing = asyncio.Event()
         relay = Relay(redis, engine, clock)
@@ -90,6 +110,7 @@ async def open_context(
             backend=backend,
             relay=relay,
             files=files,
+            limiter=limiter,
             hub=hub,
             watch=watch,
             supervisor=supervisor,

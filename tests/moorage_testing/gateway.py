@@ -77,6 +77,7 @@ def settings_for(home: Path, redis_url: str, **changes: Any) -> Settings:
         "redis_url": redis_url,
         "sessions": {"allow_local_paths": True},
         "files": {"timeout_seconds": 2.0},
+        "limits": {"enabled": False},
     }
     return Settings(**(values | changes))
 

@@ -116,6 +116,7 @@ class Gateway:
 def _settings(options: Options, surroundings: Surroundings) -> Settings:
     """Return the gateway's settings: what an embedded run decides, and else the environment's."""
     os.environ.setdefault("MOORAGE_HTTP__SHUTDOWN_SECONDS", "2")
+    os.environ.setdefault("MOORAGE_LIMITS__ENABLED", "false")
     os.environ |= {
         "MOORAGE_AUTH": "none",
         "MOORAGE_HOME": str(options.home),

@@ -1,0 +1,104 @@
+"""What routes use: counts a request before it does anything, and tells every answer the limits.
+
+The header fields are those of draft-ietf-httpapi-ratelimit-headers-10 (decision record 0038).
+"""
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from moorage_gateway.auth.principal import PrincipalDep
+from moorage_gateway.context import ContextDep
+from moorage_gateway.errors import RateLimited
+from moorage_gateway.limits.rules import LimitName, Rule, limit_for
+from moorage_gateway.limits.standing import Standing
+
+_KEY: Final = "limit_headers"
+EXPOSED_HEADERS: Final = ("RateLimit", "RateLimit-Policy", "Retry-After")
+"""What a page of another origin may read."""
+
+
+async def limited(request: Request, context: ContextDep, principal: PrincipalDep) -> None:
+    """Count the request for its user: a dependency of every route that asks who calls.
+
+    Raises:
+        RateLimited: if it is one too many.
+    """
+    if context.limiter is not None:
+        name = limit_for(request.method, request.scope["route"].path)
+        _tell(
+            request,
+            context.limiter.rules[name],
+            await context.limiter.take(name, principal.user_id),
+        )
+
+
+def limited_by_address(name: LimitName) -> Callable[[Request, ContextDep], Awaitable[None]]:
+    """Return a dependency that counts requests for the address that they come from.
+
+    Raises (the dependency):
+        RateLimited: if it is one too many.
+        Unavailable: if Redis is away and the limit then refuses.
+    """
+
+    async def check(request: Request, context: ContextDep) -> None:
+        if context.limiter is not None:
+            standing = await context.limiter.take(name, client_of(request))
+            _tell(request, context.limiter.rules[name], standing)
+
+    return check
+
+
+def client_of(request: Request) -> str:
+    """Return the address that counts: of IPv6 the first 64 bits, which one customer has whole."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host or "unknown"
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    mapped = address.ipv4_mapped
+    return str(mapped or ipaddress.ip_network((address, 64), strict=False))
+
+
+def _tell(request: Request, rule: Rule, standing: Standing) -> None:
+    """Note the header fields for the answer, whatever it will be; refuse what is too much."""
+    setattr(request.state, _KEY, header_fields(rule, standing))
+    if not standing.admitted:
+        raise RateLimited(rule.amount, rule.window_seconds, standing.retry_after_seconds)
+
+
+def header_fields(rule: Rule, standing: Standing) -> tuple[tuple[str, str], ...]:
+    """Return what an answer says of the limit: the policy, and how it stands."""
+    return (
+        ("RateLimit-Policy", f'"{rule.name}";q={rule.amount};w={rule.window_seconds}'),
+        ("RateLimit", f'"{rule.name}";r={standing.remaining};t={standing.reset_seconds}'),
+    )
+
+
+class LimitHeaders:
+    """Adds the header fields to every answer to a request that was counted, errors included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+
+        async def send_with_fields(message: Message) -> None:
+            if message["type"] == "http.response.start" and _KEY in state:
+                headers = MutableHeaders(scope=message)
+                for name, value in state[_KEY]:
+                    headers[name] = value
+            await send(message)
+
+        await self._app(scope, receive, send_with_fields)

@@ -1,0 +1,89 @@
+"""Counts requests: in Redis for all replicas, or in this process while Redis is away.
+
+Both are the `limits` library's sliding window counter. Of its two Lua scripts, one admits a
+request and the other tells how the counter stands; here one script holds both, so that a request
+costs one command, and the numbers told are those that decided. Times are Redis' own: the clocks of
+the replicas do not matter.
+"""
+
+from typing import Any, Final, Protocol
+
+from limits.aio.storage import MemoryStorage
+from limits.aio.storage.redis.bridge import RedisBridge
+from redis.asyncio import Redis
+
+from moorage_gateway.limits.rules import Rule
+from moorage_gateway.limits.standing import Standing
+
+_PREFIX: Final = "moorage:limits"
+_SCRIPT: Final = f"""
+local function acquire(KEYS, ARGV)
+{RedisBridge.SCRIPT_ACQUIRE_SLIDING_WINDOW.decode()}
+end
+local function stand(KEYS, ARGV)
+{RedisBridge.SCRIPT_SLIDING_WINDOW.decode()}
+end
+local admitted = acquire(KEYS, ARGV)
+local found = stand(KEYS, {{ARGV[2]}})
+return {{admitted and 1 or 0, found[1], found[2], found[3], found[4]}}
+"""
+
+
+class Counter(Protocol):
+    """Counts requests."""
+
+    async def take(self, rule: Rule, who: str) -> Standing:
+        """Count one request of ``who``, unless it is one too many."""
+        ...
+
+
+class RedisCounter:
+    """Counts in Redis: one round trip, atomic, the same for every replica."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._script = redis.register_script(_SCRIPT)
+
+    async def take(self, rule: Rule, who: str) -> Standing:
+        """Count one request.
+
+        Raises:
+            RedisError, OSError, TimeoutError: if Redis does not answer in time.
+        """
+        # In braces: both keys must be in one slot of a cluster.
+        current = f"{_PREFIX}:{{{rule.item.key_for(who, rule.name)}}}"
+        answer: Any = await self._script(
+            keys=[f"{current}/-1", current], args=[rule.amount, rule.window_seconds, 1]
+        )
+        admitted, previous, previous_left, count, left = answer
+        return Standing(
+            admitted=bool(admitted),
+            limit=rule.amount,
+            window=rule.window_seconds * 1000,
+            previous=int(previous or 0),
+            previous_left=max(0, previous_left),
+            current=int(count or 0),
+            current_left=max(0, left),
+        )
+
+
+class ProcessCounter:
+    """Counts in this process alone."""
+
+    def __init__(self) -> None:
+        self._storage = MemoryStorage()
+
+    async def take(self, rule: Rule, who: str) -> Standing:
+        """Count one request."""
+        key, window = rule.item.key_for(who, rule.name), rule.window_seconds
+        admitted = await self._storage.acquire_sliding_window_entry(key, rule.amount, window)
+        found = await self._storage.get_sliding_window(key, window)
+        previous, previous_left, count, left = found
+        return Standing(
+            admitted=admitted,
+            limit=rule.amount,
+            window=window * 1000,
+            previous=previous,
+            previous_left=int(previous_left * 1000),
+            current=count,
+            current_left=int(left * 1000),
+        )

@@ -1,0 +1,55 @@
+"""How much may be asked for."""
+
+from typing import Annotated
+
+import limits
+from pydantic import AfterValidator, Field
+
+from moorage_gateway.settings.base import Group
+
+
+def _checked_rate(value: str) -> str:
+    """Return ``value`` if it names a number of requests and a time."""
+    try:
+        items = limits.parse_many(value)
+    except ValueError:
+        items = []
+    if len(items) != 1 or items[0].amount < 1 or items[0].multiples < 1:
+        msg = "write a number of requests and a time, such as 10/minute, 5/30 seconds or 1000/hour"
+        raise ValueError(msg)
+    return value
+
+
+Rate = Annotated[str, AfterValidator(_checked_rate)]
+
+
+class LimitSettings(Group):
+    """How much may be asked for. Counted for all replicas together."""
+
+    enabled: Annotated[
+        bool,
+        Field(description="Count requests and refuse what is too much. An embedded run does not."),
+    ] = True
+    sessions: Annotated[Rate, Field(description="Each user: sessions created.")] = "10/minute"
+    messages: Annotated[Rate, Field(description="Each user: messages sent.")] = "10/minute"
+    files: Annotated[Rate, Field(description="Each user: file operations and diffs.")] = (
+        "100/minute"
+    )
+    reads: Annotated[Rate, Field(description="Each user: everything else that is read.")] = (
+        "1000/minute"
+    )
+    writes: Annotated[Rate, Field(description="Each user: everything else that changes.")] = (
+        "100/minute"
+    )
+    registrations: Annotated[Rate, Field(description="Each address: registrations.")] = "5/minute"
+    logins: Annotated[Rate, Field(description="Each address: attempts to log in.")] = "10/minute"
+    refreshes: Annotated[Rate, Field(description="Each address: tokens refreshed.")] = "30/minute"
+    timeout_seconds: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=10,
+            description="How long Redis may take to count; then each process counts for itself, "
+            "and log-ins and registrations are refused.",
+        ),
+    ] = 0.5
