@@ -7,7 +7,7 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
-def ends_with_the_test() -> None:
+def ends_with_the_test(by: signal.Signals = signal.SIGKILL) -> None:
     """Have the kernel end this process with its parent; for Popen's ``preexec_fn``. Linux only."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)

@@ -1,10 +1,9 @@
-"""A recorder on a real database file and a real Redis, and events as a runner writes them."""
+"""A recorder on a real database and a real Redis, and events as a runner writes them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
@@ -30,12 +29,14 @@ from moorage_api.inbox import Input, encode_input
 from moorage_api.redis_client import make_redis
 from moorage_api.resources.session import Usage
 from moorage_gateway.db.engine import make_engine
-from moorage_gateway.db.tables import checkpoints, inputs, metadata, sessions
+from moorage_gateway.db.tables import checkpoints, inputs, sessions
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.watch import SessionWatch
 from moorage_gateway.recorder.recorder import Recorder
 from moorage_gateway.settings import DatabaseSettings
 from moorage_testing.live import LIMIT, FakeBackend
+
+SETTINGS = DatabaseSettings(busy_timeout_seconds=0.1)
 
 
 def said(turn_id: str, number: int, content: str, *tools: str) -> Event:
@@ -93,8 +94,9 @@ def used(turn_id: str, output_tokens: int = 7) -> Event:
 class History:
     """What is recorded, and a recorder to be started and ended at will."""
 
-    def __init__(self, engine: AsyncEngine, redis_url: str) -> None:
-        self.engine = engine
+    def __init__(self, database_url: str, redis_url: str) -> None:
+        self.database_url = database_url
+        self.engine: AsyncEngine = make_engine(database_url, SETTINGS)
         self.redis: Redis = make_redis(redis_url)
         self.backend = FakeBackend()
         self._redis_url = redis_url
@@ -167,16 +169,12 @@ class History:
 
 
 @asynccontextmanager
-async def a_history(folder: Path, redis_url: str) -> AsyncIterator[History]:
-    """Yield an empty history in a database file of its own."""
-    settings = DatabaseSettings(busy_timeout_seconds=0.1)
-    engine = make_engine(f"sqlite+aiosqlite:///{folder / 'history.db'}", settings)
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
-    history = History(engine, redis_url)
+async def a_history(database_url: str, redis_url: str) -> AsyncIterator[History]:
+    """Yield an empty history in a database that has its tables."""
+    history = History(database_url, redis_url)
     try:
         yield history
     finally:
         await history.kill()
         await history.redis.aclose()
-        await engine.dispose()
+        await history.engine.dispose()

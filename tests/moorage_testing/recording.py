@@ -15,7 +15,7 @@ from moorage_testing.live import FakeBackend
 async def _record(redis_url: str, database: str, session_id: str) -> None:
     backend = FakeBackend()
     backend.add(session_id)
-    engine = make_engine(f"sqlite+aiosqlite:///{database}", DatabaseSettings())
+    engine = make_engine(database, DatabaseSettings())
     hub = Hub(make_redis(redis_url), asyncio.Event())
     watch = SessionWatch(backend, hub)
     async with asyncio.TaskGroup() as group:

@@ -1,5 +1,7 @@
 """The database's engine: one per process, with SQLite told to be durable and concurrent."""
 
+import json
+import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -21,7 +23,12 @@ def make_engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_async_engine(parsed, pool_size=settings.pool_size, pool_pre_ping=True)
+        return create_async_engine(
+            parsed,
+            pool_size=settings.pool_size,
+            pool_pre_ping=True,
+            json_serializer=_json,
+        )
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = create_async_engine(
@@ -30,6 +37,7 @@ def make_engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=settings.busy_timeout_seconds,
         connect_args={"isolation_level": "IMMEDIATE"},
+        json_serializer=_json,
     )
     busy_ms = int(settings.busy_timeout_seconds * 1000)
 
@@ -42,6 +50,25 @@ def make_engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
 
     event.listen(engine.sync_engine, "connect", configure)
     return engine
+
+
+def _json(value: Any) -> str:
+    """Return ``value`` as JSON, which has no NaN and no infinity: null stands for them."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case dict():
+            return {key: _finite(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_finite(part) for part in value]
+    return value
 
 
 @asynccontextmanager

@@ -2,14 +2,18 @@
 
 import asyncio
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_gateway.db.engine import make_engine
 from moorage_gateway.settings import DatabaseSettings
+
+_LOCK: Final = 0x4D6F6F7261676500
+"""Which of the server's advisory locks is ours: "Moorage" in letters."""
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
@@ -39,6 +43,9 @@ def _run(connection: Connection, revision: str) -> None:
     if connection.dialect.name == "sqlite":
         # The driver begins no transaction before DDL; one for all leaves nothing half done.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        # Replicas that start at once: one migrates, the others wait and find it done.
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     config = alembic_config(connection)
     if revision == "base":
         command.downgrade(config, revision)

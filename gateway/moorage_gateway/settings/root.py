@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import (
@@ -38,9 +38,12 @@ def _checked_redis_url(value: SecretStr) -> SecretStr:
     return value
 
 
+_DATABASES: Final = ("postgresql+asyncpg://", "sqlite+aiosqlite:///")
+
+
 def _checked_database_url(value: SecretStr | None) -> SecretStr | None:
-    if value is not None and not value.get_secret_value().startswith("sqlite+aiosqlite:///"):
-        msg = "write sqlite+aiosqlite:///PATH: this version has no other driver"
+    if value is not None and not value.get_secret_value().startswith(_DATABASES):
+        msg = "write postgresql+asyncpg://USER:PASSWORD@HOST:PORT/NAME or sqlite+aiosqlite:///PATH"
         raise ValueError(msg)
     return value
 
@@ -75,7 +78,10 @@ class Settings(BaseSettings):
     database_url: Annotated[
         SecretStr | None,
         AfterValidator(_checked_database_url),
-        Field(description="Database, as sqlite+aiosqlite:///PATH. Empty: moorage.db in home."),
+        Field(
+            description="Database, as postgresql+asyncpg://USER:PASSWORD@HOST:PORT/NAME or "
+            "sqlite+aiosqlite:///PATH. Empty: moorage.db in home."
+        ),
     ] = None
     database: DatabaseSettings = DatabaseSettings()
     redis: RedisSettings = RedisSettings()

@@ -23,6 +23,9 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture
-async def gateway(redis_server: RedisServer, home: Path) -> AsyncIterator[Gateway]:
-    async with running_gateway(settings_for(home, redis_server.url)) as running:
+async def gateway(
+    redis_server: RedisServer, home: Path, database_url: str
+) -> AsyncIterator[Gateway]:
+    settings = settings_for(home, redis_server.url, database_url=database_url)
+    async with running_gateway(settings) as running:
         yield running

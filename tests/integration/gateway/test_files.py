@@ -32,6 +32,12 @@ from moorage_testing.redis import RedisServer
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
+@pytest.fixture
+def dialect() -> str:
+    """On one database only: files are not in any."""
+    return "sqlite"
+
+
 def well(request: Request) -> Reply:
     match request:
         case ListFiles():

@@ -1,5 +1,8 @@
 """Health: what is well, what is not, and that it is said in time."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from moorage_testing.gateway import Gateway
@@ -45,13 +48,14 @@ async def test_without_a_backend_it_is_degraded(gateway: Gateway) -> None:
     assert (await gateway.client.get("/health/ready")).status_code == 503
 
 
-async def test_without_its_database_it_is_unhealthy(gateway: Gateway) -> None:
-    home = gateway.context.settings.home_path
-    elsewhere = home.rename(home.with_suffix(".gone"))
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+async def test_without_its_database_it_is_unhealthy(gateway: Gateway, tmp_path: Path) -> None:
+    elsewhere = tmp_path.with_suffix(".gone")
+    os.rename(tmp_path, elsewhere)  # noqa: PTH104 - at once
     await gateway.context.engine.dispose()
     health = await gateway.client.get("/health")
     assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
     session = await gateway.client.get("/sessions")
     assert (session.status_code, session.json()["code"]) == (503, "BACKEND_UNAVAILABLE")
-    elsewhere.rename(home)
+    os.rename(elsewhere, tmp_path)  # noqa: PTH104
     assert (await gateway.client.get("/health")).status_code == 200

@@ -1,7 +1,6 @@
-"""A recorder on a real database file and a real Redis."""
+"""A recorder on a real database and a real Redis."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +15,6 @@ def redis_server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-async def history(tmp_path: Path, redis_server: RedisServer) -> AsyncIterator[History]:
-    async with a_history(tmp_path, redis_server.url) as history:
+async def history(database_url: str, redis_server: RedisServer) -> AsyncIterator[History]:
+    async with a_history(database_url, redis_server.url) as history:
         yield history

@@ -23,9 +23,7 @@ from moorage_testing.live import publish, until
 from moorage_testing.redis import RedisServer
 
 
-async def test_killed_at_every_statement_it_loses_and_doubles_nothing(
-    history: History, tmp_path: Path
-) -> None:
+async def test_killed_at_every_statement_it_loses_and_doubles_nothing(history: History) -> None:
     """A connection that breaks after n statements stands for a kill between any two steps."""
     session = history.backend.add()
     *_, last = await publish(
@@ -38,7 +36,7 @@ async def test_killed_at_every_statement_it_loses_and_doubles_nothing(
         used("t1"),
     )
     for statements in range(40):
-        dying = DyingEngine(tmp_path, statements)
+        dying = DyingEngine(history.database_url, statements)
         history.start(dying.engine)
         ended = await history.until(
             checkpoints, session, partial(_dead_or_recorded, dying.dead, last)
@@ -63,8 +61,7 @@ def _dead_or_recorded(dead: asyncio.Event, last: str, rows: Sequence[Any]) -> bo
 class DyingEngine:
     """An engine whose user is cancelled in place of its next statement but ``statements``."""
 
-    def __init__(self, folder: Path, statements: int) -> None:
-        url = f"sqlite+aiosqlite:///{folder / 'history.db'}"
+    def __init__(self, url: str, statements: int) -> None:
         self.engine: AsyncEngine = make_engine(url, DatabaseSettings())
         self.dead = asyncio.Event()
         self._left = statements
@@ -107,12 +104,13 @@ async def test_two_recorders_record_each_event_once(history: History) -> None:
     assert [row.content for row in rows] == [str(n) for n in range(1, 20)]
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 async def test_a_locked_database_only_delays(history: History, tmp_path: Path) -> None:
     session = history.backend.add()
     recorder = history.start()
     [first] = await publish(history.redis, session, asked("t1", "Hello"))
     await history.until_at(session, first)
-    with sqlite3.connect(tmp_path / "history.db", isolation_level=None) as other:
+    with sqlite3.connect(tmp_path / "moorage.db", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         [last] = await publish(history.redis, session, said("t1", 1, "Hi"))
         await until(lambda: recorder.writer.failures > 0)

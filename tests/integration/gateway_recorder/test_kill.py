@@ -5,7 +5,6 @@ import random
 import sys
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,11 +14,9 @@ from moorage_testing.live import publish
 from moorage_testing.redis import RedisServer
 
 
-async def test_killed_while_it_writes(
-    history: History, redis_server: RedisServer, tmp_path: Path
-) -> None:
+async def test_killed_while_it_writes(history: History, redis_server: RedisServer) -> None:
     session, draw = str(uuid4()), random.Random(11)  # noqa: S311 - not a secret
-    database = str(tmp_path / "history.db")
+    database = history.database_url
     number = 0
     before: Sequence[Any] = ()
     for _ in range(2):
@@ -32,9 +29,9 @@ async def test_killed_while_it_writes(
                 *_, last = await publish(
                     history.redis,
                     session,
-                    *(said("t", number + n, str(number + n)) for n in range(40)),
+                    *(said("t", number + n, str(number + n)) for n in range(20)),
                 )
-                number += 40
+                number += 20
                 if not recorded:  # it has started; from now on it writes while events come
                     await history.until(checkpoints, session, partial(_moved, before))
                     recorded = True

@@ -50,7 +50,7 @@ def test_good_settings_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"MOORAGE_HTTP__NONSENSE": "1"}, ["MOORAGE_HTTP__NONSENSE: there is no such"]),
         ({"MOORAGE_HTPP__X": "1"}, ["MOORAGE_HTPP__X: there is no such"]),
         ({"MOORAGE_REDIS_URL": "geheim"}, ["MOORAGE_REDIS_URL: write redis://"]),
-        ({"MOORAGE_DATABASE_URL": "mysql://geheim"}, ["MOORAGE_DATABASE_URL: write sqlite"]),
+        ({"MOORAGE_DATABASE_URL": "mysql://geheim"}, ["MOORAGE_DATABASE_URL: write postgresql"]),
         ({"MOORAGE_HTTP": "geheim"}, ["http"]),
         (
             {"MOORAGE_PORT": "x", "MOORAGE_DATABASE__POOL_SIZE": "0", "MOORAGE_X__Y": ""},

