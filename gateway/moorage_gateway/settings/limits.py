@@ -52,4 +52,4 @@ class LimitSettings(Group):
             description="How long Redis may take to count; then each process counts for itself, "
             "and log-ins and registrations are refused.",
         ),
-    ] = 0.5
+    ] = 2.0

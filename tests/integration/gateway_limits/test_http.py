@@ -13,7 +13,7 @@ from moorage_testing.redis import RedisServer
 
 
 def limited(home: Path, redis: RedisServer, **rates: Any) -> Settings:
-    return settings_for(home, redis.url, limits={"enabled": True, **rates})
+    return settings_for(home, redis.url, limits={"enabled": True, "timeout_seconds": 10.0, **rates})
 
 
 async def test_two_replicas_count_together(redis_server: RedisServer, home: Path) -> None:
