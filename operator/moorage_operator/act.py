@@ -144,10 +144,12 @@ class _Work:
                 await self._set_suspend(suspend=step.suspend)
 
     async def _create_secret(self) -> None:
-        """Create the Secret; who finds one there uses its login, not the one made up here."""
+        """Create the Secret; one that is there keeps its login, and gets the spec as it is now."""
         login = self._access.new_login(self._subject.uid)
         if await self._create_once(lambda: build_secret(self._subject, login)):
             self._login = login
+        else:
+            await self._api.patch(self._own("Secret"), spec_patch(self._subject))
 
     async def _create_once(self, build: Callable[[], Manifest]) -> bool:
         try:

@@ -2,7 +2,7 @@
 
 OperatorError
 ├── ViewOutdatedError   the plan was decided from an old view: look again at once
-├── ObjectGoneError     what it is about is not there any more: nothing is left to do
+├── ObjectGoneError     what it is about is not there any more: look again at once
 ├── RefusedError        the API server will not have it: tell the session, try again later
 └── UnavailableError    it does not answer, or asks for patience: try again later
 
@@ -23,14 +23,16 @@ _MAX_MESSAGE: Final = 1024
 class OperatorError(Exception):
     """Carrying out a plan failed."""
 
-    retry_after: timedelta | None = None
-    """When to look again; None: when something is heard of it."""
+    retry_after: timedelta = timedelta()
+    """How long to wait at least before looking again."""
+
+    def __init__(self, cause: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause or type(self).__name__
 
 
 class ViewOutdatedError(OperatorError):
     """The plan was decided from an old view."""
-
-    retry_after = timedelta()
 
 
 class ObjectGoneError(OperatorError):
@@ -41,7 +43,7 @@ class RefusedError(OperatorError):
     """The API server will not have it. Its message is a sentence for people."""
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
+        super().__init__(f"{status}: {message}")
         self.status = status
         self.message = message
 
@@ -49,8 +51,8 @@ class RefusedError(OperatorError):
 class UnavailableError(OperatorError):
     """The API server does not answer now, or asks for patience."""
 
-    def __init__(self, retry_after: timedelta = _PATIENCE) -> None:
-        super().__init__(f"again in {retry_after.total_seconds():.1f} s")
+    def __init__(self, retry_after: timedelta = _PATIENCE, cause: str = "") -> None:
+        super().__init__(cause)
         self.retry_after = min(max(retry_after, _PATIENCE), _LONGEST_PATIENCE)
 
 
@@ -65,7 +67,7 @@ def translated(error: ApiException) -> OperatorError:
         case 400 | 403 | 405 | 406 | 413 | 415 | 422:
             return RefusedError(status, _message(error))
         case _:
-            return UnavailableError(_retry_after(error))
+            return UnavailableError(_retry_after(error), str(status))
 
 
 def _message(error: ApiException) -> str:

@@ -96,6 +96,8 @@ class Observed:
     """All that is seen of a session's surroundings."""
 
     template: TemplateSpec | None = None
+    invalid: str = ""
+    """Why the session's own spec is none, although the API server took it. Empty: it is one."""
     pod: PodSeen | None = None
     secret: SecretSeen | None = None
     claim: bool = False

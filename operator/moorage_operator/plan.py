@@ -94,15 +94,18 @@ def plan(session: ClaudeSession, observed: Observed, now: datetime) -> Plan:
 
 
 def _resolved(session: ClaudeSession, observed: Observed) -> tuple[SessionSpec | None, str]:
+    if observed.invalid:
+        return None, observed.invalid
     if session.spec.template_ref is not None and observed.template is None:
         return None, ""
     try:
         return resolve(session.spec, observed.template), ""
     except ValidationError as error:
-        return None, _mistakes(error)
+        return None, mistakes(error)
 
 
-def _mistakes(error: ValidationError) -> str:
+def mistakes(error: ValidationError) -> str:
+    """Return what a model refused, with the places, as one line without the values."""
     details = error.errors(include_url=False, include_input=False)
     places = (".".join(map(str, each["loc"])) for each in details)
     return "; ".join(
@@ -116,9 +119,11 @@ def _kept_up(case: Case, decision: Decision) -> tuple[Action, ...]:
     pod, actions = case.live_pod(), list[Action]()
     if pod is None or decision.phase.finished or DeletePod(pod.uid) in decision.actions:
         return ()
-    if case.seen.secret is None and pod.container(RUNNER).state == "waiting":
+    live = case.seen.live
+    missing = case.seen.secret is None and pod.container(RUNNER).state == "waiting"
+    if missing and live is not None:
         actions.append(CreateSecret())
-    if case.seen.live is not None and not case.seen.live.access:
+    if live is not None and (missing or not live.access):
         actions.append(GrantAccess())
     working = decision.phase is Phase.READY and _activity(case) is Activity.WORKING
     if pod.safe_to_evict == working:

@@ -1,6 +1,6 @@
 """One pass for one session: look, decide, do, tell. Says when to look again.
 
-An error of one session never reaches another: every pass ends with a time to look again, or none.
+Every pass ends with a time to look again, with none, or with an error that says how long to wait.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from moorage_api.resources import ClaudeSession
 from moorage_operator.act import Actor
-from moorage_operator.errors import ObjectGoneError, OperatorError, RefusedError
+from moorage_operator.errors import ObjectGoneError, RefusedError, ViewOutdatedError
 from moorage_operator.observed import Observed
 from moorage_operator.plan import Plan, PlannedEvent, plan
 
@@ -32,6 +32,9 @@ class Gather(Protocol):
     async def look(self, session_id: str) -> Look | None:
         """Return what is seen of the session; None if it is gone."""
 
+    def doubt(self, session_id: str) -> None:
+        """Have the next look read everything anew: what is known proved to be old."""
+
 
 class Teller(Protocol):
     """Tells of what happened as Kubernetes Events. Never fails."""
@@ -52,18 +55,21 @@ class Reconciler:
         self._clock = clock
 
     async def reconcile(self, session_id: str) -> timedelta | None:
-        """Do what the session needs now; return when to look again at the latest, if known."""
-        try:
-            look = await self._gather.look(session_id)
-            if look is None:
-                return None
-            return (await self._advance(look)).requeue_after
-        except ObjectGoneError:
+        """Do what the session needs now; return when to look again at the latest, if known.
+
+        Raises:
+            OperatorError: Something failed; what was done is done, the next pass goes on.
+        """
+        look = await self._gather.look(session_id)
+        if look is None:
             return None
+        try:
+            return (await self._advance(look)).requeue_after
         except RefusedError:
             return REFUSED_AGAIN
-        except OperatorError as error:
-            return error.retry_after
+        except (ViewOutdatedError, ObjectGoneError):
+            self._gather.doubt(session_id)
+            raise
 
     async def _advance(self, look: Look) -> Plan:
         """Carry out the plan; where the API server refuses, the one that says so."""

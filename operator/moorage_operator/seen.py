@@ -1,16 +1,15 @@
-"""Reads what the API server and Redis hold into frozen values. Pure; bodies are plain JSON.
+"""Reads what the API server holds into frozen values. Pure; bodies are plain JSON.
 
-What a kubelet or a runner wrote may have any form: what is not as expected counts as not there.
+What a kubelet wrote may have any form: what is not as expected counts as not there.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Literal
 
-from moorage_api.state import HEARTBEAT_FIELD, decode_state
 from moorage_operator.build.pod import SAFE_TO_EVICT
 from moorage_operator.build.secret import DIGEST
-from moorage_operator.observed import ContainerSeen, Live, PodSeen, SecretSeen
+from moorage_operator.observed import ContainerSeen, PodSeen, SecretSeen
 
 Body = Mapping[str, Any]
 _PHASES: Final = ("Pending", "Running", "Succeeded", "Failed")
@@ -42,22 +41,10 @@ def secret_seen(body: Body) -> SecretSeen:
     return SecretSeen(annotations.get(DIGEST) or "")
 
 
-def live_seen(
-    fields: dict[bytes, Any],
-    *,
-    reachable_since: datetime,
-    inputs_waiting: bool,
-    access: bool,
-    last_heartbeat: datetime | None = None,
-) -> Live:
-    """Return what Redis holds of a session; the last heartbeat known, where Redis lost it."""
-    return Live(
-        reachable_since=reachable_since,
-        state=decode_state(fields),
-        heartbeat=_heartbeat(fields) or last_heartbeat,
-        inputs_waiting=inputs_waiting,
-        access=access,
-    )
+def node_ready(body: Body) -> bool:
+    """Return whether a node's kubelet answers."""
+    conditions = (body.get("status") or {}).get("conditions") or ()
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
 
 
 def _otherwise(phase: object) -> Literal["Pending", "Unknown"]:
@@ -100,10 +87,3 @@ def parse_time(text: object) -> datetime | None:
     except ValueError:
         return None
     return None if moment is None or moment.tzinfo is None else moment
-
-
-def _heartbeat(fields: dict[bytes, Any]) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(float(fields[HEARTBEAT_FIELD]), UTC)
-    except (KeyError, ValueError, TypeError, OverflowError, OSError):
-        return None

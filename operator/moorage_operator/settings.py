@@ -4,9 +4,9 @@ Environment variables begin with MOORAGE_OPERATOR_, levels are joined by two und
 MOORAGE_OPERATOR_POD__RUNNER_IMAGE. The environment is read nowhere else.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from moorage_api.quantities import Duration
@@ -73,6 +73,51 @@ class LimitSettings(_Section):
     ] = None
 
 
+class LeaseSettings(_Section):
+    """The Lease that says which of several operators works; the others stand by."""
+
+    namespace: Annotated[str, Field(min_length=1, description="Where the Lease is.")]
+    name: Annotated[str, Field(min_length=1, description="Name of the Lease.")] = "moorage-operator"
+    identity: Annotated[
+        str, Field(description="Who holds it; the pod's name. Empty: the host's name and chance.")
+    ] = ""
+    duration_seconds: Annotated[
+        int, Field(ge=2, le=600, description="After so long without renewal another takes over.")
+    ] = 15
+    renew_seconds: Annotated[
+        int, Field(ge=1, le=600, description="Who cannot renew it for so long stops working.")
+    ] = 10
+    retry_seconds: Annotated[
+        float, Field(ge=1, le=60, description="How often it is asked for, or renewed.")
+    ] = 2.0
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.retry_seconds * 1.2 < self.renew_seconds < self.duration_seconds:
+            msg = "duration_seconds must be more than renew_seconds, and that 1.2 retry_seconds"
+            raise ValueError(msg)
+        return self
+
+
+class HttpSettings(_Section):
+    """Where health and metrics are served."""
+
+    host: Annotated[str, Field(description="Address to listen on.")] = "0.0.0.0"  # noqa: S104
+    port: Annotated[int, Field(ge=1, le=65535, description="Port to listen on.")] = 8081
+
+
+class LogSettings(_Section):
+    """What is logged, to stderr."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Field(description="The least level logged.")
+    ] = "info"
+    format: Annotated[
+        Literal["auto", "json", "console"],
+        Field(description="auto: readable on a terminal, else JSON."),
+    ] = "auto"
+
+
 class OperatorSettings(BaseSettings):
     """All of the operator's settings."""
 
@@ -86,11 +131,22 @@ class OperatorSettings(BaseSettings):
     namespaces: Annotated[
         tuple[str, ...], Field(description="Namespaces to watch. Empty: all of them.")
     ] = ()
+    sweep: Annotated[
+        Duration,
+        Field(description="How often Redis is looked through: signs of life, states, users."),
+    ] = "15s"
     resync: Annotated[
-        Duration, Field(description="How often all sessions are looked at, whatever was heard.")
-    ] = "30s"
+        Duration,
+        Field(description="How often all is listed and every session planned anew."),
+    ] = "10m"
+    workers: Annotated[
+        int, Field(ge=1, le=256, description="How many sessions are worked on at once.")
+    ] = 32
     pod: Annotated[PodSettings, Field(description="What session pods have in common.")]
     redis: Annotated[RedisSettings, Field(description="Where live state is.")]
     limits: Annotated[LimitSettings, Field(description="How many sessions may run.")] = (
         LimitSettings()
     )
+    lease: Annotated[LeaseSettings, Field(description="Who of several operators works.")]
+    http: Annotated[HttpSettings, Field(description="Health and metrics.")] = HttpSettings()
+    log: Annotated[LogSettings, Field(description="What is logged.")] = LogSettings()

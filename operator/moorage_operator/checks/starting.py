@@ -131,6 +131,6 @@ def _creations(case: Case) -> tuple[Action, ...]:
         actions.append(CreateSecret())
     elif seen.secret.spec_digest != spec_digest(case.shape):
         actions.append(UpdateSecret())
-    if seen.live is not None and not seen.live.access:
-        actions.append(GrantAccess())
+    if seen.secret is None or (seen.live is not None and not seen.live.access):
+        actions.append(GrantAccess())  # a new Secret holds a new login
     return (*actions, CreatePod())

@@ -20,7 +20,7 @@ from moorage_gateway.backends.interface import (
 )
 from moorage_gateway.backends.local import lifecycle
 from moorage_gateway.backends.local.changes import Changes
-from moorage_gateway.backends.local.live import LiveStates
+from moorage_api.live import LiveStates
 from moorage_gateway.backends.local.processes import Lifeline
 from moorage_gateway.backends.local.reconciler import Parts, Reconciler
 from moorage_gateway.backends.local.records import Record, Records

@@ -1,0 +1,165 @@
+"""The sessions' users in Redis: made, restored and removed, each with exactly the keys of its own.
+
+Redis keeps them in memory alone. What is known of a password here is its digest, which is all that
+Redis is told; the password itself is only in the session's Secret.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from moorage_api.keys import FINISHED_TTL_SECONDS, SessionKeys
+from moorage_api.redis_client import FAILURES
+from moorage_operator.act import Target
+from moorage_operator.build import Login, Subject
+from moorage_operator.build.secret import KEY_REDIS
+from moorage_operator.errors import ObjectGoneError, UnavailableError
+from moorage_operator.kube import KubernetesApi
+from moorage_operator.names import object_name
+
+COMMANDS: Final = (
+    # Connections, as the client library makes and keeps them
+    "hello", "auth", "ping", "client|setname", "client|setinfo",
+    # Its own events, inputs and state
+    "xadd", "xread", "xrange", "xrevrange", "xreadgroup", "xack", "xdel", "xgroup|create",
+    "xinfo|groups", "xpending", "hset", "hgetall", "rpush", "expire", "publish", "multi", "exec",
+)  # fmt: skip
+"""What a runner uses, and nothing else."""
+
+_BYTES: Final = 32
+
+
+class RedisUsers:
+    """Users of one installation: their names begin with ``prefix``."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        api: KubernetesApi,
+        clock: Callable[[], datetime],
+        *,
+        session_url: str,
+        prefix: str,
+    ) -> None:
+        self._redis = redis
+        self._api = api
+        self._clock = clock
+        self._session_url = session_url
+        self._prefix = prefix
+        self._digests: dict[str, str] = {}
+        self._granted: dict[str, datetime] = {}
+        self.known: set[str] = set()
+        """Sessions whose user exists, as far as Redis said or was told."""
+        self.looked = False
+        """Whether Redis was ever asked for them."""
+
+    def new_login(self, session_id: str) -> Login:
+        """Make up a login by chance."""
+        password = secrets.token_urlsafe(_BYTES)
+        parts = urlsplit(self._session_url)
+        place = f"{quote(self._name(session_id), safe='')}:{password}@{parts.netloc}"
+        url = urlunsplit(parts._replace(netloc=place))
+        return Login(SecretStr(url), SecretStr(secrets.token_urlsafe(_BYTES)))
+
+    async def grant(self, subject: Subject, login: Login | None) -> None:
+        """Create the user with this login; None: with the one that the session's Secret holds.
+
+        Raises:
+            UnavailableError: Redis does not answer.
+            ObjectGoneError: there is no Secret.
+        """
+        uid = subject.uid
+        if login is not None:
+            self._digests[uid] = _password_digest(login.redis_url.get_secret_value())
+        elif uid not in self._digests:
+            self._digests[uid] = await self._kept_digest(subject)
+        rules = _rules(SessionKeys(uid), self._digests[uid])
+        await _answer(
+            self._redis.execute_command(  # type: ignore[no-untyped-call]
+                "ACL", "SETUSER", self._name(uid), *rules
+            )
+        )
+        self.known.add(uid)
+        self._granted[uid] = self._clock()
+
+    def granted_at(self, session_id: str) -> datetime | None:
+        """Return when the user was made here; None if it was there before."""
+        return self._granted.get(session_id)
+
+    async def revoke(self, session_id: str) -> None:
+        """Delete the user, end its connections, and let the session's keys expire.
+
+        Raises:
+            UnavailableError: Redis does not answer.
+        """
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.execute_command("ACL", "DELUSER", self._name(session_id))
+        for key in SessionKeys(session_id).lasting:
+            pipe.expire(key, FINISHED_TTL_SECONDS)
+        await _answer(pipe.execute())
+        self.known.discard(session_id)
+        self._digests.pop(session_id, None)
+        self._granted.pop(session_id, None)
+
+    async def look(self) -> set[str]:
+        """Learn which sessions have a user, and return them.
+
+        Raises:
+            UnavailableError: Redis does not answer.
+        """
+        command = self._redis.execute_command("ACL", "USERS")  # type: ignore[no-untyped-call]
+        names: list[bytes | str] = await _answer(command)
+        texts = (each.decode() if isinstance(each, bytes) else each for each in names)
+        self.known = {
+            each.removeprefix(self._prefix) for each in texts if each.startswith(self._prefix)
+        }
+        self.looked = True
+        return self.known
+
+    def _name(self, session_id: str) -> str:
+        return f"{self._prefix}{session_id}"
+
+    async def _kept_digest(self, subject: Subject) -> str:
+        namespace = subject.session.metadata.namespace or ""
+        url = await self._api.secret_value(
+            Target("Secret", namespace, object_name(subject.uid)), KEY_REDIS
+        )
+        if url is None:
+            raise ObjectGoneError
+        return _password_digest(url)
+
+
+def _rules(keys: SessionKeys, digest: str) -> tuple[str, ...]:
+    """Return all that makes up a session's user: whatever it could do before, it cannot now."""
+    patterns = (keys.events, keys.inbox, keys.state, keys.rpc, keys.reply("*"), keys.dead)
+    return (
+        *("reset", "resetchannels", "on", f"#{digest}", "-@all"),
+        *(f"~{each}" for each in patterns),
+        f"&{keys.notify}",
+        *(f"+{each}" for each in COMMANDS),
+    )
+
+
+def _password_digest(url: str) -> str:
+    password = unquote(urlsplit(url).password or "")
+    return hashlib.sha256(password.encode()).hexdigest()
+
+
+async def _answer(command: Awaitable[Any]) -> Any:
+    """Return Redis' answer.
+
+    Raises:
+        UnavailableError: if there is none, or an error.
+    """
+    try:
+        return await command
+    except FAILURES as error:
+        said = str(error) if isinstance(error, ResponseError) else type(error).__name__
+        raise UnavailableError(cause=f"Redis: {said}") from error

@@ -1,0 +1,95 @@
+"""What is done again and again, whatever is heard: the sweep of Redis, and the whole list."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from moorage_operator.backoff import chance
+from moorage_operator.errors import OperatorError
+from moorage_operator.feed import Feed
+from moorage_operator.health import Health
+from moorage_operator.line import Line
+from moorage_operator.lister import Lister
+from moorage_operator.store import Store
+from moorage_operator.sweep import Sweep, misplaced
+from moorage_operator.work import WorkQueue
+
+_log = structlog.get_logger(__name__)
+_AGAIN: Final = timedelta(seconds=2)
+"""How soon a round that failed is tried again, and how long a watch that began anew may settle."""
+
+
+class Rounds:
+    """The two loops, each with a wait that an event can cut short."""
+
+    def __init__(
+        self,
+        store: Store,
+        line: Line,
+        feed: Feed,
+        queue: WorkQueue,
+        sweep: Sweep,
+        lister: Lister,
+        health: Health,
+    ) -> None:
+        self._store = store
+        self._line = line
+        self._feed = feed
+        self._queue = queue
+        self._sweep = sweep
+        self._lister = lister
+        self._health = health
+        self.hurry = asyncio.Event()
+        """Has the next sweep come at once: hints from Redis were missed."""
+
+    async def sweep(self, every: timedelta, told: Callable[[bool], None]) -> None:
+        """Sweep until cancelled; ``told`` hears each time whether Redis answered."""
+        while True:
+            self.hurry.clear()
+            self._health.beat()
+            try:
+                await self._sweep.run(self._feed.look_at)
+            except OperatorError:
+                _log.warning("redis does not answer; what runs goes on")
+                told(False)
+                wait = min(_AGAIN, every)
+            else:
+                told(True)
+                self._correct_line()
+                wait = every
+            await _pause(wait, self.hurry)
+
+    def _correct_line(self) -> None:
+        waiting = (each for each in self._store if not each.session.status.phase.finished)
+        for uid in misplaced(waiting, lambda record: self._line.place(record).number):
+            self._queue.add(uid)
+
+    async def list_all(self, every: timedelta) -> None:
+        """List everything now and then, and have every session planned anew, spread out."""
+        wait = every
+        while True:
+            if await _pause(wait, self._feed.relisted):
+                await asyncio.sleep(_AGAIN.total_seconds())
+                self._feed.relisted.clear()
+            try:
+                self._feed.look_at(*await self._lister.list())
+            except OperatorError as error:
+                _log.warning("the lists failed", cause=str(error))
+                wait = _AGAIN
+                continue
+            wait = every
+            for record in self._store:
+                self._queue.add_after(record.uid, every * (chance(record.uid, 0) / 2))
+
+
+async def _pause(wait: timedelta, sooner: asyncio.Event) -> bool:
+    """Wait; return whether the event came first."""
+    try:
+        async with asyncio.timeout(wait.total_seconds()):
+            await sooner.wait()
+    except TimeoutError:
+        return False
+    return True
