@@ -25,6 +25,7 @@ from moorage_operator.actions import (
 from moorage_operator.build import (
     Login,
     Subject,
+    build_budget,
     build_claim,
     build_pod,
     build_secret,
@@ -82,6 +83,8 @@ class Actor:
         self._api = api
         self._access = access
         self._settings = settings
+        self._protected: set[str] = set()
+        """Namespaces whose budget is there, as far as this process knows."""
 
     async def carry_out(self, session: ClaudeSession, plan: Plan) -> None:
         """Do all that the plan asks for.
@@ -89,7 +92,7 @@ class Actor:
         Raises:
             OperatorError: A write failed; those before it are done, those after it are not.
         """
-        work = _Work(self._api, self._access, self._settings, session, plan)
+        work = _Work(self._api, self._access, self._settings, session, plan, self._protected)
         for step in plan.steps:
             await work.do(step)
 
@@ -104,6 +107,7 @@ class _Work:
         settings: PodSettings,
         session: ClaudeSession,
         plan: Plan,
+        protected: set[str],
     ) -> None:
         self._api = api
         self._access = access
@@ -111,6 +115,7 @@ class _Work:
         self._session = session
         self._subject = Subject(session, plan.spec or session.spec)
         self._login: Login | None = None
+        self._protected = protected
 
     async def do(self, step: Step) -> None:
         """Do one write."""
@@ -171,12 +176,20 @@ class _Work:
         await self._api.patch(self._itself(), patch)
 
     async def _mark(self, step: MarkPod) -> None:
+        if not step.safe_to_evict:
+            await self._protect(self._session.metadata.namespace or "")
         patch = mark_patch(safe_to_evict=step.safe_to_evict)
         patch["metadata"]["uid"] = step.uid
         try:
             await self._api.patch(self._own("Pod", step.uid), patch)
         except (ObjectGoneError, ViewOutdatedError):
             return
+
+    async def _protect(self, namespace: str) -> None:
+        """See that a budget for pods at work is there, before there is one."""
+        if namespace not in self._protected:
+            await self._create_once(lambda: build_budget(namespace))
+            self._protected.add(namespace)
 
     async def _delete(self, target: Target) -> None:
         try:

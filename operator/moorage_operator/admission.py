@@ -41,14 +41,18 @@ class Contender:
 
 
 def contender(session: ClaudeSession, *, has_pod: bool) -> Contender | None:
-    """Return the session's claim for a place; None if it neither has nor wants one."""
+    """Return the session's claim for a place; None if it neither has nor wants one.
+
+    One that is suspended keeps its place until its status says that it gave it up: else another
+    could take it, and the session, resumed in between, would come back as its holder.
+    """
     meta, status = session.metadata, session.status
     if status.phase.finished or meta.deletion_timestamp or not meta.uid:
         return None
-    if session.spec.suspend and not has_pod:
-        return None
     admitted = next((each for each in status.conditions if each.type == "Admitted"), None)
     holds = has_pod or (admitted is not None and admitted.status == "True")
+    if session.spec.suspend and not holds:
+        return None
     since = meta.creation_timestamp
     if admitted is not None and status.started_at is not None:
         since = admitted.last_transition_time

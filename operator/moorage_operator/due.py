@@ -1,11 +1,13 @@
-"""When time alone changes what a session needs: the next moment to look at it. Pure."""
+"""When time alone changes what a session needs: the next moment to look at it. Pure.
+
+That a runner fell silent is found by the sweep of Redis, which hears all the others too.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime
 
 from moorage_api.quantities import parse_duration
 from moorage_api.resources import STEADY, Phase, SessionStatus
-from moorage_operator.checks.pods import SILENT_LIMIT, silent_since
 from moorage_operator.checks.starting import starting_since
 from moorage_operator.checks.suspension import idle_since
 from moorage_operator.decision import Case, after
@@ -25,7 +27,6 @@ def _ending(case: Case, status: SessionStatus) -> Iterator[datetime | None]:
 def _running(case: Case, status: SessionStatus) -> Iterator[datetime | None]:
     yield status.retry_at
     yield patient_until(case)
-    yield after(silent_since(case), SILENT_LIMIT)
     if status.phase is Phase.READY:
         yield from _steady(status)
     if case.spec is None:

@@ -12,6 +12,7 @@ import structlog
 from pydantic import ValidationError
 
 from moorage_api.resources import Phase
+from moorage_operator.act import SESSION
 from moorage_operator.line import Line
 from moorage_operator.store import Store
 from moorage_operator.work import WorkQueue
@@ -48,9 +49,13 @@ class Feed:
         if event is None:
             self._note_listed(kind, uid)
         try:
-            self.look_at(*self._store.put(kind, body))
+            changed = self._store.put(kind, body)
         except ValidationError:
             _log.error("not readable", kind=kind, uid=uid)
+            return
+        if event == "ADDED" and kind == SESSION and (record := self._store.get(uid)) is not None:
+            record.seen_at = self._clock()
+        self.look_at(*changed)
 
     def _note_listed(self, kind: str, uid: str) -> None:
         if (kind, uid) in self._listed:

@@ -45,7 +45,9 @@ class Metrics:
         self.loaded = self._gauge("loaded", "1 once all there was at the start has been listed.")
         self.loaded.set(0)
         self._time_to_ready = self._histogram(
-            "time_to_ready_seconds", "From a session's first sight to its first Ready.", _SLOW
+            "time_to_ready_seconds",
+            "From a session's creation to its first Ready.",
+            _SLOW,
         )
         self._reconcile = self._histogram(
             "reconcile_seconds", "How long one pass for one session took.", _FAST
@@ -75,7 +77,7 @@ class Metrics:
 
     def became_ready(self, seconds: float) -> None:
         """Count a session that is Ready for the first time."""
-        self._time_to_ready.observe(max(seconds, 0.0))
+        self._time_to_ready.observe(seconds)
 
     def redis(self, up: bool) -> None:
         """Tell whether Redis answers."""

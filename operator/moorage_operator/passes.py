@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import structlog
 
-from moorage_api.resources import ClaudeSession
+from moorage_api.resources import ClaudeSession, SessionStatus
 from moorage_operator.feed import Feed
 from moorage_operator.line import Line
 from moorage_operator.metrics import Metrics
 from moorage_operator.reconciler import Reconciler
 from moorage_operator.redis_users import RedisUsers
-from moorage_operator.store import Store
+from moorage_operator.store import Record, Store
 
 _log = structlog.get_logger(__name__)
 
@@ -69,12 +69,11 @@ class Passes:
         self._line.settle(uid, record)
         self._feed.call_up()
         if record is not None and was is not None:
-            self._note_change(was, record.session)
+            self._note_change(was.status, record)
 
-    def _note_change(self, was: ClaudeSession, now: ClaudeSession) -> None:
-        before, after = was.status, now.status
+    def _note_change(self, before: SessionStatus, record: Record) -> None:
+        after = record.session.status
         if before.phase is not after.phase:
             _log.info("phase", phase=after.phase.value, was=before.phase.value)
-        created = now.metadata.creation_timestamp
-        if before.ready_at is None and after.ready_at is not None and created is not None:
-            self._metrics.became_ready((after.ready_at - created).total_seconds())
+        if before.ready_at is None and after.ready_at is not None and record.seen_at is not None:
+            self._metrics.became_ready(time.monotonic() - record.seen_at)

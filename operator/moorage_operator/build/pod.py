@@ -5,6 +5,7 @@ Decision record 0021 says why there is no init container and why there are no pr
 
 from typing import Final
 
+from moorage_api.names import GROUP, LABEL_MANAGED_BY, LABEL_NAME, LABEL_PART_OF
 from moorage_operator.build.containers import (
     GROUP_ID,
     SCRATCH,
@@ -22,6 +23,11 @@ EVICTABLE_VOLUMES: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict-local
 ephemeral workspace is not named, so that it does keep its node."""
 
 SAFE_TO_EVICT: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+LABEL_WORKING: Final = f"{GROUP}/working"
+"""On a pod while its session works: what the PodDisruptionBudget selects by."""
+
+BUDGET_NAME: Final = "moorage-working-sessions"
+_NEVER_REACHED: Final = 1_000_000
 
 
 def build_pod(subject: Subject, settings: PodSettings) -> Manifest:
@@ -45,8 +51,39 @@ def build_pod(subject: Subject, settings: PodSettings) -> Manifest:
 
 
 def mark_patch(*, safe_to_evict: bool) -> Manifest:
-    """Return the merge patch that tells an autoscaler whether it may evict the pod."""
-    return {"metadata": {"annotations": {SAFE_TO_EVICT: None if safe_to_evict else "false"}}}
+    """Return the merge patch that tells autoscaler and drain whether they may evict the pod."""
+    return {
+        "metadata": {
+            "annotations": {SAFE_TO_EVICT: None if safe_to_evict else "false"},
+            "labels": {LABEL_WORKING: None if safe_to_evict else "true"},
+        }
+    }
+
+
+def build_budget(namespace: str) -> Manifest:
+    """Return the PodDisruptionBudget that keeps a drain from pods at work, one for a namespace.
+
+    Of pods that no scalable controller owns, a budget takes a number of pods only: one that is
+    never reached allows no eviction. Pods that are not ready may always go.
+    """
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {
+            "name": BUDGET_NAME,
+            "namespace": namespace,
+            "labels": {
+                LABEL_NAME: "moorage",
+                LABEL_PART_OF: "moorage",
+                LABEL_MANAGED_BY: "moorage-operator",
+            },
+        },
+        "spec": {
+            "minAvailable": _NEVER_REACHED,
+            "selector": {"matchLabels": {LABEL_WORKING: "true"}},
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        },
+    }
 
 
 def _common(settings: PodSettings) -> Manifest:

@@ -40,7 +40,7 @@ CASES: dict[str, Case] = {
         observed(secret=None, claim=False),
         Phase.STARTING,
         "Starting",
-        (CreateSecret(), CreatePod()),
+        (CreateSecret(), GrantAccess(), CreatePod()),
     ),
     "what was created before a crash is not created again": (
         session(),
@@ -127,7 +127,14 @@ CASES: dict[str, Case] = {
         observed(pod=starting_pod(), secret=None),
         Phase.STARTING,
         "Starting",
-        (CreateSecret(),),
+        (CreateSecret(), GrantAccess()),
+    ),
+    "the Secret went while Redis is away": (
+        session(status(Phase.STARTING, since=NOW - MINUTE)),
+        observed(pod=starting_pod(), secret=None, live=None),
+        Phase.STARTING,
+        "Starting",
+        (),
     ),
     "the runner prepares": (
         session(status(Phase.STARTING, since=NOW - MINUTE)),

@@ -7,13 +7,25 @@ import pytest
 
 from moorage_api.resources import Activity, ClaudeSession, Phase, SessionStatus
 from moorage_operator.act import Actor, status_patch
+from moorage_operator.digest import spec_digest
 from moorage_operator.errors import ObjectGoneError, RefusedError, ViewOutdatedError
-from moorage_operator.observed import Observed
+from moorage_operator.observed import Observed, SecretSeen
 from moorage_operator.plan import Plan, plan
 from moorage_operator.seen import pod_seen, secret_seen
 
 from .api import MemoryAccess, MemoryApi
-from .builders import NOW, POD_UID, UID, live, observed, running, session, state, status
+from .builders import (
+    NOW,
+    POD_UID,
+    UID,
+    live,
+    observed,
+    running,
+    session,
+    starting_pod,
+    state,
+    status,
+)
 from .test_build import POD
 
 
@@ -93,9 +105,20 @@ async def test_a_write_that_fails_is_made_up_for_by_the_next_pass(failed: str) -
 
 async def test_the_login_is_the_one_in_the_secret_that_was_there_already() -> None:
     bench = Bench(session())
-    bench.api.fail["create Secret"] = ViewOutdatedError()
-    await bench.reconcile()
+    there = {"namespace": "team-a", "name": f"session-{UID}"}
+    bench.api.put({"kind": "Secret", "metadata": there})
+    await bench.reconcile(observed(secret=None))
     assert bench.access.users == {UID: ""}
+    assert bench.seen().secret == SecretSeen(spec_digest(bench.session.spec)), (
+        "it has the spec of now"
+    )
+
+
+async def test_a_new_secret_brings_its_new_login_to_redis() -> None:
+    bench = Bench(session(status(Phase.STARTING, since=NOW)))
+    bench.access.users = {UID: "an old login"}
+    await bench.reconcile(observed(pod=starting_pod(), secret=None))
+    assert bench.access.users == {UID: f"redis://{UID}:made-up@redis"}
 
 
 async def test_what_was_decided_from_an_old_view_is_refused() -> None:

@@ -30,12 +30,16 @@ class Bench:
         self.api.put(made.model_dump(mode="json", by_alias=True, exclude_none=True))
         self.seen = seen
         self.told: list[PlannedEvent] = []
+        self.doubted: list[str] = []
         actor = Actor(self.api, MemoryAccess(), POD)
         self.reconciler = Reconciler(self, actor, self, lambda: NOW)
 
     async def look(self, session_id: str) -> Look | None:
         found = self.api.get("ClaudeSession")
         return None if found is None else Look(ClaudeSession.model_validate(found), self.seen)
+
+    def doubt(self, session_id: str) -> None:
+        self.doubted.append(session_id)
 
     async def tell(self, session: ClaudeSession, events: tuple[PlannedEvent, ...]) -> None:
         self.told += events
@@ -81,19 +85,21 @@ async def test_a_refusal_is_written_and_told_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "wait"),
+    ("error", "doubted"),
     [
-        (ViewOutdatedError(), timedelta()),
-        (ObjectGoneError(), None),
-        (UnavailableError(timedelta(seconds=5)), timedelta(seconds=5)),
+        (ViewOutdatedError(), [UID]),
+        (ObjectGoneError(), [UID]),
+        (UnavailableError(timedelta(seconds=5)), []),
     ],
 )
-async def test_an_error_says_when_to_look_again(
-    error: OperatorError, wait: timedelta | None
+async def test_an_error_is_told_and_an_old_view_is_read_anew(
+    error: OperatorError, doubted: list[str]
 ) -> None:
     bench = Bench(session(), observed(pod=starting_pod()))
     bench.api.fail["patch ClaudeSession status"] = error
-    assert await bench.reconciler.reconcile(UID) == wait
+    with pytest.raises(type(error)):
+        await bench.reconciler.reconcile(UID)
+    assert bench.doubted == doubted
     assert not bench.told
 
 

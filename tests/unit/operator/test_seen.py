@@ -1,18 +1,17 @@
 """What the API server and Redis hold, read as it comes from them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from moorage_api.state import FIELD, HEARTBEAT_FIELD, encode_state
 from moorage_operator.build import Login, Subject, build_pod, build_secret
 from moorage_operator.build.pod import mark_patch
 from moorage_operator.digest import spec_digest
 from moorage_operator.observed import ContainerSeen, PodSeen
-from moorage_operator.seen import live_seen, parse_time, pod_seen, secret_seen
+from moorage_operator.seen import node_ready, parse_time, pod_seen, secret_seen
 
-from .builders import NOW, session, state
+from .builders import session
 from .test_build import LOGIN, POD
 
 STARTED = datetime(2026, 1, 31, 11, 50, tzinfo=UTC)
@@ -98,24 +97,18 @@ def test_a_secret_that_was_built_is_up_to_date() -> None:
     assert secret_seen({}).spec_digest == ""
 
 
-def read(fields: dict[bytes, Any], last: datetime | None = None) -> Any:
-    return live_seen(
-        fields, reachable_since=NOW, inputs_waiting=False, access=True, last_heartbeat=last
-    )
-
-
-def test_the_state_in_redis() -> None:
-    beat = NOW - timedelta(seconds=2)
-    seen = read({FIELD: encode_state(state()), HEARTBEAT_FIELD: str(beat.timestamp()).encode()})
-    assert seen.state == state()
-    assert seen.heartbeat == beat
-
-
-@pytest.mark.parametrize("beat", [b"", b"soon", b"nan", b"1e400", None])
-def test_what_is_no_state_is_not_there(beat: bytes | None) -> None:
-    seen = read({FIELD: b"{", HEARTBEAT_FIELD: beat}, last=NOW)
-    assert seen.state is None
-    assert seen.heartbeat == NOW
+@pytest.mark.parametrize(
+    ("conditions", "ready"),
+    [
+        ([{"type": "Ready", "status": "True"}], True),
+        ([{"type": "Ready", "status": "Unknown"}], False),
+        ([{"type": "Ready", "status": "False"}], False),
+        ([{"type": "MemoryPressure", "status": "True"}], False),
+        (None, False),
+    ],
+)
+def test_a_node_answers_if_it_says_so(conditions: Any, ready: bool) -> None:
+    assert node_ready({"status": {"conditions": conditions}}) is ready
 
 
 @pytest.mark.parametrize("text", [None, "", "soon", "2026-01-31T12:00:00", 5])

@@ -11,6 +11,7 @@ NEEDED = {
     "MOORAGE_OPERATOR_POD__PROXY_URL": "http://proxy:8080",
     "MOORAGE_OPERATOR_REDIS__URL": "redis://operator:hunter2@redis:6379/0",
     "MOORAGE_OPERATOR_REDIS__SESSION_URL": "redis://redis:6379/0",
+    "MOORAGE_OPERATOR_LEASE__NAMESPACE": "moorage",
 }
 
 
@@ -52,9 +53,10 @@ def test_all_mistakes_are_listed_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
             MOORAGE_OPERATOR_POD__GRACE_SECONDS="1",
             MOORAGE_OPERATOR_RESYNC="often",
             MOORAGE_OPERATOR_POD__UNKNOWN="x",
+            MOORAGE_OPERATOR_LEASE__RENEW_SECONDS="20",
         )
     places = {".".join(map(str, each["loc"])) for each in caught.value.errors()}
-    assert places == {"pod.grace_seconds", "resync", "pod.unknown"}
+    assert places == {"pod.grace_seconds", "resync", "pod.unknown", "lease"}
 
 
 def test_they_cannot_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
