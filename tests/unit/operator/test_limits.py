@@ -94,6 +94,21 @@ def test_never_more_run_than_may_and_in_the_end_as_many_as_may(
     assert all("number" in (each.session.status.message or "") for each in waiting)
 
 
+def test_a_place_is_free_only_once_the_status_says_so() -> None:
+    """Found by the property above: suspended, and resumed before anybody looked."""
+    clusters = several()
+    first = clusters[0]
+    reconcile(clusters, first)
+    first.set_suspend(suspend=True)
+    reconcile(clusters, first)
+    assert first.seen.pod is None
+    for other in clusters[1:]:
+        reconcile(clusters, other)
+    first.set_suspend(suspend=False)
+    rounds(clusters, 12)
+    assert within_limits(clusters)
+
+
 def test_everyone_runs_in_turn_as_others_are_suspended() -> None:
     clusters, ran = several(), list[str]()
     for _ in OWNERS:
