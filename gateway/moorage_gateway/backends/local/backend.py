@@ -11,6 +11,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from moorage_api.base import now
+from moorage_api.live import LiveStates
 from moorage_api.resources import ClaudeSession, ObjectMeta
 from moorage_gateway.backends.interface import (
     BackendUnavailable,
@@ -20,7 +21,6 @@ from moorage_gateway.backends.interface import (
 )
 from moorage_gateway.backends.local import lifecycle
 from moorage_gateway.backends.local.changes import Changes
-from moorage_api.live import LiveStates
 from moorage_gateway.backends.local.processes import Lifeline
 from moorage_gateway.backends.local.reconciler import Parts, Reconciler
 from moorage_gateway.backends.local.records import Record, Records

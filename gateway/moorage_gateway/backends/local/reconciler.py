@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from moorage_api.live import LiveStates, Sign
 from moorage_api.reasons import Reason
 from moorage_gateway.backends.local import policy
 from moorage_gateway.backends.local.lifecycle import advance
 from moorage_gateway.backends.local.lines import Limits, places
-from moorage_api.live import LiveStates, Sign
 from moorage_gateway.backends.local.observation import Ending, ending
 from moorage_gateway.backends.local.processes import bound_log
 from moorage_gateway.backends.local.records import Record, Records
