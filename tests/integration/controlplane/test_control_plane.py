@@ -15,7 +15,8 @@ from moorage_testing.controlplane.readiness import missing
 
 from .schemas import BASES, collection, manifest
 
-OUTCOME = "testing.moorage.dev/outcome"
+TESTING = "testing.moorage.dev"
+OUTCOME = f"{TESTING}/outcome"
 SESSIONS = "claudesessions"
 SESSION = manifest(SESSIONS, spec=BASES[SESSIONS])
 READ = {"apiGroups": ["moorage.dev"], "resources": [SESSIONS], "verbs": ["get", "list"]}
@@ -25,7 +26,7 @@ def pod(**metadata: Any) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "example", **metadata},
+        "metadata": {"name": "example"} | metadata,
         "spec": {
             "containers": [{"name": "agent", "image": "agent"}],
             "initContainers": [{"name": "clone", "image": "runner"}],
@@ -104,6 +105,57 @@ def test_a_pod_that_finds_no_node(admin: Api, namespace: str) -> None:
     made = admin.create(path, pod(annotations={OUTCOME: "unscheduled"}))
     assert "nodeName" not in made["spec"]
     assert made["status"]["phase"] == "Pending"
+
+
+def test_a_pod_whose_runner_exits_with_a_code_and_last_words(admin: Api, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/pods/example"
+    body = pod()
+    body["spec"]["containers"].append({"name": "beside", "image": "beside"})
+    admin.create(f"/api/v1/namespaces/{namespace}/pods", body)
+    await_status(admin, path, phase="Running")
+    words = '{"reason": "DiskFull", "message": "It is \\"full\\"."}'
+    annotations = {OUTCOME: "exited", f"{TESTING}/exit-code": "75", f"{TESTING}/message": words}
+    admin.merge(path, {"metadata": {"annotations": annotations}})
+    first, second = await_status(admin, path, phase="Failed")["containerStatuses"]
+    assert first["state"]["terminated"]["exitCode"] == 75
+    assert first["state"]["terminated"]["message"] == words
+    assert second["state"]["terminated"]["exitCode"] == 0
+
+
+@pytest.mark.parametrize("annotation", [OUTCOME, f"{TESTING}/deletion"])
+def test_a_deleted_pod_that_stays(annotation: str, admin: Api, namespace: str) -> None:
+    """Its node is lost, or it takes its time: a pod created after it and deleted goes first."""
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    value = "lost" if annotation == OUTCOME else "held"
+    admin.create(pods, pod(annotations={annotation: value}))
+    admin.create(pods, pod(name="other"))
+    for name in ("example", "other"):
+        await_status(admin, f"{pods}/{name}", phase="Running")
+        admin.delete(f"{pods}/{name}")
+    until("the other pod gone", 20, lambda: gone(admin, f"{pods}/other"))
+    left = admin.get(f"{pods}/example")
+    assert left["metadata"]["deletionTimestamp"]
+    assert left["status"]["phase"] == "Running"
+    admin.merge(f"{pods}/example", {"metadata": {"annotations": {annotation: None}}})
+    until("the pod gone", 20, lambda: gone(admin, f"{pods}/example"))
+
+
+def test_a_deleted_pod_that_ends_first(admin: Api, namespace: str) -> None:
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    admin.create(pods, pod(annotations={f"{TESTING}/deletion": "slow"}))
+    await_status(admin, f"{pods}/example", phase="Running")
+    assert admin.delete(f"{pods}/example")["metadata"]["deletionTimestamp"]
+    until("the pod gone", 20, lambda: gone(admin, f"{pods}/example"))
+
+
+def test_a_node_selector_says_the_outcome(admin: Api, namespace: str) -> None:
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    for outcome in ("unscheduled", "image-pull"):
+        body = pod(name=outcome)
+        body["spec"]["nodeSelector"] = {OUTCOME: outcome}
+        made = admin.create(pods, body)
+        assert made["metadata"]["annotations"] == {OUTCOME: outcome}
+        assert ("nodeName" in made["spec"]) == (outcome != "unscheduled")
 
 
 def test_what_a_session_owns_is_deleted_with_it(admin: Api, namespace: str) -> None:

@@ -105,6 +105,24 @@ class Process:
             self._guard.terminate()
         self._await_end()
 
+    def signal(self, number: int) -> None:
+        """Send the program a signal, and wait for nothing."""
+        os.kill(self.pid, number)
+
+    def wait(self, seconds: float) -> int:
+        """Wait until it has ended by itself; return its exit code, 128+n after signal n.
+
+        Raises:
+            NotReady: if it still runs after that time.
+        """
+        assert self._guard is not None
+        try:
+            code = self._guard.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise NotReady(f"the end of {self.name}", seconds, "it runs") from None
+        self._await_end()
+        return code
+
     def pause(self) -> None:
         """Stop its clock: it answers nothing and loses nothing until it is resumed."""
         os.kill(self.pid, signal.SIGSTOP)
