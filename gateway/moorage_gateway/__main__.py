@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from moorage_gateway import logs
-from moorage_gateway.settings import Settings, SettingsRefused, load_settings, report
+from moorage_gateway.settings import Settings, SettingsRefused, load_settings, report, secret_values
 
 _BAD_USAGE = 2
 
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("The gateway cannot start:\n")
         sys.stderr.writelines(f"  {mistake}\n" for mistake in refused.mistakes)
         return _BAD_USAGE
-    logs.configure(settings.log)
+    logs.configure(settings.log, secret_values(settings))
     return {"serve": _serve, "migrate": _migrate}[arguments.command](settings)
 
 

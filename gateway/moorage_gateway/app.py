@@ -1,7 +1,7 @@
 """The application: its routes, what surrounds them, and what it holds while it runs."""
 
 import gc
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from importlib.metadata import version
@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from moorage_api.base import now
 from moorage_gateway.approvals import endpoints as approvals
+from moorage_gateway.compression import compressed
 from moorage_gateway.context import OpenBackend
 from moorage_gateway.errors import GatewayError, error_response, error_responses, translate
 from moorage_gateway.files import endpoints as files
@@ -26,13 +27,25 @@ from moorage_gateway.limits.check import EXPOSED_HEADERS, LimitHeaders, limited
 from moorage_gateway.live import endpoints as live
 from moorage_gateway.live.handoff import StreamHandoff
 from moorage_gateway.messages import endpoints as messages
-from moorage_gateway.middleware import BodyLimit, Guard, PlainPaths, RequestLog, request_id_of
+from moorage_gateway.metrics.instruments import Metrics
+from moorage_gateway.metrics.requests import Measured, route_templates
+from moorage_gateway.middleware import (
+    AnswerErrors,
+    BodyLimit,
+    Guard,
+    PlainPaths,
+    RequestLog,
+    request_id_of,
+)
+from moorage_gateway.revalidation import Revalidation
 from moorage_gateway.sessions import endpoints as sessions
 from moorage_gateway.settings import Settings
 from moorage_gateway.wiring import open_context
 
 BASE = "/api/claude-code"
 _GC_THRESHOLD: Final = (10_000, 20, 50)
+_EXPOSED: Final = ("ETag", "X-Request-ID", *EXPOSED_HEADERS)
+"""Headers of answers that pages of other origins may read."""
 
 
 def open_routers() -> Sequence[APIRouter]:
@@ -69,10 +82,12 @@ def create_app(
     settings: Settings, open_backend: OpenBackend, clock: Callable[[], datetime] = now
 ) -> FastAPI:
     """Return the application; it opens what it needs when it starts."""
+    metrics = Metrics()
+    templates: dict[int, str] = {}
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_context(settings, open_backend, clock) as context:
+        async with open_context(settings, open_backend, clock, metrics) as context:
             app.state.context = context
             with _settled_memory():
                 yield
@@ -86,21 +101,7 @@ def create_app(
         openapi_url=f"{BASE}/openapi.json",
         docs_url=None,
         redoc_url=None,
-        middleware=[
-            Middleware(StreamHandoff),
-            Middleware(LimitHeaders),
-            Middleware(RequestLog),
-            Middleware(
-                CORSMiddleware,
-                allow_origins=settings.http.allowed_origins,
-                allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-                allow_headers=["*"],
-                expose_headers=["X-Request-ID", *EXPOSED_HEADERS],
-            ),
-            Middleware(Guard, settings=settings.http),
-            Middleware(BodyLimit, settings=settings.http),
-            Middleware(PlainPaths),
-        ],
+        middleware=surroundings(settings, metrics, templates),
     )
     for router in open_routers():
         _describe_status(router)
@@ -113,9 +114,36 @@ def create_app(
             dependencies=[Depends(limited)],
             responses=error_responses(401, 429),
         )
+    templates |= route_templates(app)
     for kind in (HTTPException, RequestValidationError, GatewayError):
         app.add_exception_handler(kind, _answer_error)
     return app
+
+
+def surroundings(
+    settings: Settings, metrics: Metrics, templates: Mapping[int, str]
+) -> list[Middleware]:
+    """Return what surrounds the routes, from the outside in."""
+    http = settings.http
+    return [
+        Middleware(StreamHandoff),
+        Middleware(LimitHeaders),
+        Middleware(Measured, metrics=metrics.http, templates=templates),
+        Middleware(RequestLog, settings=http),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=http.allowed_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=_EXPOSED,
+        ),
+        Middleware(AnswerErrors),
+        Middleware(Guard, settings=http),
+        Middleware(BodyLimit, settings=http),
+        compressed(http),
+        Middleware(Revalidation),
+        Middleware(PlainPaths),
+    ]
 
 
 def _describe_status(router: APIRouter) -> None:

@@ -18,6 +18,7 @@ from moorage_gateway.files.client import RunnerFiles
 from moorage_gateway.limits.limiter import Limiter
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.watch import SessionWatch
+from moorage_gateway.metrics.instruments import Metrics
 from moorage_gateway.settings import Settings
 
 OpenBackend = Callable[[Settings, Redis], AbstractAsyncContextManager[SessionBackend]]
@@ -47,6 +48,7 @@ class Context:
     hub: Hub
     watch: SessionWatch
     supervisor: Supervisor
+    metrics: Metrics
     clock: Callable[[], datetime]
     version: str
     started_at: datetime

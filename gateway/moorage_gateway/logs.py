@@ -1,54 +1,64 @@
-"""Logs: one JSON object a line (or readable lines on a terminal), with the request's id."""
+"""Logs: one JSON object a line (or readable lines on a terminal), with the request's id.
+
+What is bound to the context while a request is answered stands in every line that is written
+meanwhile, whoever writes it: ``request_id``, ``session`` once it is known, ``trace_id``.
+"""
 
 import logging
-import re
+import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterable
+from io import TextIOWrapper
+from logging.handlers import RotatingFileHandler
 from typing import Any, Final
 
 import structlog
 
+from moorage_gateway.redaction import Redactor
 from moorage_gateway.settings import LogSettings
 
-_SECRET_NAME: Final = re.compile(
-    r"password|passwd|secret|token|authorization|cookie|api_?key|credential", re.IGNORECASE
-)
-_SECRET_TEXT: Final = (
-    (re.compile(r"(://[^\s/@:]*):[^\s/@]+@"), r"\1:***@"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 ***"),
-    (re.compile(r"\b(sk-ant-|mk_|gh[pousr]_|github_pat_)[A-Za-z0-9_-]{6,}"), r"\1***"),
-)
-_MASK: Final = "***"
+TRACE: Final = 5
+_PRIVATE: Final = 0o600
+
+_QUIET: Final = {"aiosqlite": logging.INFO, "alembic": logging.WARNING}
+"""Libraries that would tell of every statement, and so of what stands in it."""
 
 
-def redact(
-    logger: object, method: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    """Replace what looks like a secret, by its name or its form."""
-    del logger, method
-    for name, value in event.items():
-        event[name] = _MASK if _SECRET_NAME.search(name) else _redacted(value)
-    return event
+class BoundLogger(structlog.stdlib.BoundLogger):
+    """structlog's, with one level more."""
+
+    def trace(self, event: str, **values: Any) -> None:
+        """Log what happens all the time; while nobody wants it, it costs a comparison."""
+        if self._logger.isEnabledFor(TRACE):
+            arguments, named = self._process_event("trace", event, values)
+            self._logger.log(TRACE, *arguments, **named)
 
 
-def _redacted(value: Any) -> Any:
-    if isinstance(value, str):
-        for pattern, replacement in _SECRET_TEXT:
-            value = pattern.sub(replacement, value)
-        return value
-    if isinstance(value, dict):
-        return {
-            key: _MASK if _SECRET_NAME.search(str(key)) else _redacted(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [_redacted(item) for item in value]
-    return value
+def trace(logger: Any, event: str, **values: Any) -> None:
+    """Log with the least level; nothing where logging was not configured, which teaches it."""
+    method = getattr(logger, "trace", None)
+    if method is not None:
+        method(event, **values)
 
 
-def configure(settings: LogSettings) -> None:
-    """Send structlog's and the standard library's records to stderr in one form."""
-    console = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
+class _PrivateFile(RotatingFileHandler):
+    """A log file that is moved aside when it is full, and that nobody else may read."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding=self.encoding, opener=_open_privately)
+
+
+def _open_privately(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, _PRIVATE)
+
+
+def configure(settings: LogSettings, secrets: Iterable[str] = ()) -> None:
+    """Send structlog's and the standard library's records to one place in one form.
+
+    ``secrets`` are values that never appear, wherever they come from.
+    """
+    logging.addLevelName(TRACE, "TRACE")
+    redact = Redactor(secrets)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -57,34 +67,60 @@ def configure(settings: LogSettings) -> None:
         structlog.stdlib.ExtraAdder(),
         structlog.processors.StackInfoRenderer(),
     ]
-    renderer: list[Any] = (
-        # Plain: the other formatter shows local variables, which may be secrets, and is slow.
-        [redact, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-        if console
-        else [
-            structlog.processors.format_exc_info,
-            redact,
-            structlog.processors.JSONRenderer(),
-        ]
-    )
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        wrapper_class=BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _handler(settings)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderers(settings, redact),
+            ],
         )
     )
+    _install(handler, settings)
+
+
+def _handler(settings: LogSettings) -> logging.Handler:
+    if settings.file is None:
+        return logging.StreamHandler(sys.stderr)
+    path = settings.file.expanduser()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return _PrivateFile(
+        path,
+        maxBytes=settings.file_max_bytes,
+        backupCount=settings.file_backups,
+        encoding="utf-8",
+    )
+
+
+def _renderers(settings: LogSettings, redact: Redactor) -> list[Any]:
+    terminal = settings.format == "auto" and sys.stderr.isatty()
+    if settings.file is None and (settings.format == "console" or terminal):
+        # Plain: the other formatter shows local variables, which may be secrets, and is slow.
+        plain = structlog.dev.plain_traceback
+        return [redact, structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+    return [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer()]
+
+
+def _install(handler: logging.Handler, settings: LogSettings) -> None:
     root = logging.getLogger()
+    for old in root.handlers:
+        if isinstance(old, _PrivateFile):
+            old.close()
     root.handlers = [handler]
-    root.setLevel(settings.level.upper())
+    level = TRACE if settings.level == "trace" else settings.level.upper()
+    root.setLevel(level)
     for noisy in ("uvicorn", "uvicorn.error"):
         logging.getLogger(noisy).handlers = []
     logging.getLogger("uvicorn.access").disabled = True
-    logging.getLogger("aiosqlite").setLevel(logging.INFO)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for name, least in _QUIET.items():
+        logging.getLogger(name).setLevel(least)

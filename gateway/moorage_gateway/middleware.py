@@ -1,4 +1,4 @@
-"""What surrounds every request, as plain ASGI: its id and log line, the guard, the size limit."""
+"""What surrounds every request, as plain ASGI: id and log line, errors, guard, size limit."""
 
 import re
 import time
@@ -7,9 +7,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from moorage_gateway.context import Context
 from moorage_gateway.errors import (
     GatewayError,
     HostRefused,
@@ -19,19 +20,12 @@ from moorage_gateway.errors import (
     error_response,
     translate,
 )
+from moorage_gateway.security_headers import SecurityHeaders
 from moorage_gateway.settings import HttpSettings, is_loopback
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _FILES: Final = re.compile(r"/sessions/[^/]+/files(/|$)")
-_SECURITY_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 log = structlog.get_logger("moorage_gateway.access")
 
@@ -42,10 +36,11 @@ def request_id_of(scope: Scope) -> str:
 
 
 class RequestLog:
-    """Gives each request its id, one log line, the common headers, and an answer to any error."""
+    """Gives each request its id, one log line, and its answer the headers that all have."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, settings: HttpSettings) -> None:
         self._app = app
+        self._security = SecurityHeaders(settings.hsts_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -61,28 +56,19 @@ class RequestLog:
     async def _observed(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         status = 0
         started = time.perf_counter()
+        own = (b"x-request-id", request_id.encode())
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                for name, value in _SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = self._security.add_to(message["headers"], scope["scheme"])
+                closing = [(b"connection", b"close")] if _is_closing(scope) else []
+                message = {**message, "headers": [*headers, own, *closing]}
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_headers)
-        except Exception as error:
-            told = translate(error, request_id)
-            if isinstance(told, InternalError) or status:
-                log.exception("request failed")
-            else:
-                log.warning("request failed", code=told.code, reason=type(error).__name__)
-            if status:  # the answer has begun: all that is left is to break it off
-                raise
-            await error_response(told)(scope, receive, send_with_headers)
         finally:
             log.info(
                 "request",
@@ -91,6 +77,42 @@ class RequestLog:
                 status=status,
                 duration_ms=round((time.perf_counter() - started) * 1000, 2),
             )
+
+
+def _is_closing(scope: Scope) -> bool:
+    """Whether the process is about to end: each connection is then closed after its answer."""
+    context = getattr(scope["app"].state, "context", None)
+    return isinstance(context, Context) and context.closing.is_set()
+
+
+class AnswerErrors:
+    """Answers whatever the application raises."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        begun = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            told = translate(error, request_id_of(scope))
+            if isinstance(told, InternalError) or begun:
+                log.exception("request failed")
+            else:
+                log.warning("request failed", code=told.code, reason=type(error).__name__)
+            if begun:  # all that is left is to break it off
+                raise
+            await error_response(told)(scope, receive, send)
 
 
 class Guard:
@@ -200,5 +222,6 @@ class PlainPaths:
         """Handle one request."""
         path = scope.get("path", "")
         if scope["type"] == "http" and len(path) > 1 and path.endswith("/"):
-            scope = {**scope, "path": path.rstrip("/") or "/"}
+            # In place: what surrounds this reads the route that is found from the same scope.
+            scope["path"] = path.rstrip("/") or "/"
         await self._app(scope, receive, send)

@@ -1,6 +1,14 @@
-"""Serves the application with uvicorn; at the end live streams are closed before anything else."""
+"""Serves the application with uvicorn, and ends it without losing what is under way.
 
+The end, after SIGTERM: live streams are told to come back (to another replica), readiness says no,
+and for a while requests are still taken, each connection closed after its next answer, so that
+proxies and clients leave by themselves. Then the port is closed, requests under way are finished
+for a bounded time, and the context is closed. A second SIGINT hurries.
+"""
+
+import asyncio
 import socket
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
@@ -8,22 +16,35 @@ from fastapi import FastAPI
 from moorage_gateway.context import Context
 from moorage_gateway.settings import Settings
 
+_LOOK_SECONDS: Final = 0.05
+
 
 class Server(uvicorn.Server):
-    """A server that first tells the live streams to end: they would otherwise hold it open."""
+    """A server that drains before it ends."""
+
+    drain_seconds: float = 0.0
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End: streams, then open requests (for a bounded time), then the context."""
+        """End: streams, then new requests, then open ones (for a bounded time), then the rest."""
         app = self.config.app
         context = getattr(app.state, "context", None) if isinstance(app, FastAPI) else None
         if isinstance(context, Context):
             context.closing.set()
+            await self._drain()
         await super().shutdown(sockets)
+
+    async def _drain(self) -> None:
+        """Take requests for a while longer, unless the end is hurried."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.drain_seconds
+        # uvicorn's signal handler sets an attribute and no event.
+        while loop.time() < end and not self.force_exit:  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_SECONDS)
 
 
 def make_server(app: FastAPI, settings: Settings) -> Server:
     """Return a server for ``app``; ``await server.serve()`` runs it until SIGINT or SIGTERM."""
-    return Server(
+    server = Server(
         uvicorn.Config(
             app,
             host=settings.host,
@@ -35,9 +56,14 @@ def make_server(app: FastAPI, settings: Settings) -> Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=True,
+            forwarded_allow_ips=settings.http.trusted_proxies,
+            timeout_keep_alive=settings.http.keep_alive_seconds,
             timeout_graceful_shutdown=int(settings.http.shutdown_seconds) or 1,
         )
     )
+    server.drain_seconds = settings.http.drain_seconds
+    return server
 
 
 def serve(app: FastAPI, settings: Settings) -> int:

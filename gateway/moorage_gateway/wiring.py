@@ -9,7 +9,6 @@ from importlib.metadata import version
 import structlog
 from redis.asyncio import Redis
 
-from moorage_api.base import now
 from moorage_api.redis_client import make_redis
 from moorage_gateway.background import Background, Supervisor
 from moorage_gateway.context import Context, OpenBackend
@@ -21,6 +20,9 @@ from moorage_gateway.limits.limiter import Limiter
 from moorage_gateway.limits.rules import rules_of
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.watch import SessionWatch
+from moorage_gateway.metrics.instruments import Metrics
+from moorage_gateway.metrics.server import serve_metrics
+from moorage_gateway.metrics.standing import Parts, Standing
 from moorage_gateway.recorder.recorder import Recorder
 from moorage_gateway.relay.relay import Relay
 from moorage_gateway.settings import Settings
@@ -71,7 +73,10 @@ async def _open_limiter(settings: Settings) -> AsyncIterator[Limiter | None]:
 
 @asynccontextmanager
 async def open_context(
-    settings: Settings, open_backend: OpenBackend, clock: Callable[[], datetime] = now
+    settings: Settings,
+    open_backend: OpenBackend,
+    clock: Callable[[], datetime],
+    metrics: Metrics,
 ) -> AsyncIterator[Context]:
     """Yield the context, with its background tasks running."""
     if settings.database.migrate_at_start:
@@ -81,18 +86,22 @@ async def open_context(
             open_engine(settings.database_location, settings.database)
         )
         redis = await stack.enter_async_context(_redis(settings))
+        files_redis = await stack.enter_async_context(_files_redis(settings))
         files = RunnerFiles(
-            await stack.enter_async_context(_files_redis(settings)),
+            files_redis,
             timeout_seconds=settings.files.timeout_seconds,
             concurrency=settings.files.concurrency,
         )
         limiter = await stack.enter_async_context(_open_limiter(settings))
         backend = await stack.enter_async_context(open_backend(settings, redis))
         closing = asyncio.Event()
-        relay = Relay(redis, engine, clock)
-        hub = Hub(redis, closing)
+        relay = Relay(redis, engine, clock, metrics.relay)
+        hub = Hub(redis, closing, metrics.live)
         watch = SessionWatch(backend, hub)
-        recorder = Recorder(hub, engine, watch)
+        recorder = Recorder(hub, engine, watch, clock, metrics.recorder)
+        standing = Standing(
+            Parts(engine, {"redis": redis, "redis_files": files_redis}, hub, recorder)
+        )
         supervisor = Supervisor(
             [
                 Background("relay", relay.run),
@@ -103,6 +112,7 @@ async def open_context(
         )
         running = asyncio.create_task(supervisor.run(), name="background")
         stack.push_async_callback(_stop, running)
+        await stack.enter_async_context(serve_metrics(settings.metrics, metrics, standing))
         yield Context(
             settings=settings,
             engine=engine,
@@ -114,6 +124,7 @@ async def open_context(
             hub=hub,
             watch=watch,
             supervisor=supervisor,
+            metrics=metrics,
             clock=clock,
             version=version("moorage"),
             started_at=clock(),

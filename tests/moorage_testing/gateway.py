@@ -78,6 +78,7 @@ def settings_for(home: Path, redis_url: str, **changes: Any) -> Settings:
         "sessions": {"allow_local_paths": True},
         "files": {"timeout_seconds": 2.0},
         "limits": {"enabled": False},
+        "http": {"drain_seconds": 0},
     }
     return Settings(**(values | changes))
 

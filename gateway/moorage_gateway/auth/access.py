@@ -3,6 +3,7 @@
 import uuid
 from typing import Annotated
 
+import structlog
 from fastapi import Depends
 
 from moorage_api.resources import ClaudeSession
@@ -46,7 +47,9 @@ async def session_in_path(
     session_id: str, context: ContextDep, principal: PrincipalDep
 ) -> ClaudeSession:
     """Return the session that the path's ``session_id`` names, as `visible_session` does."""
-    return visible_session(context.backend, principal, session_id)
+    session = visible_session(context.backend, principal, session_id)
+    structlog.contextvars.bind_contextvars(session=id_of(session))  # in every line from here on
+    return session
 
 
 SessionDep = Annotated[ClaudeSession, Depends(session_in_path)]

@@ -1,7 +1,6 @@
 """The gateway in this process: the application over the local backend, served on our socket."""
 
 import contextlib
-import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -24,7 +23,7 @@ from moorage_gateway.embedded.checks import HOST
 from moorage_gateway.embedded.options import Model, Options
 from moorage_gateway.embedded.refusals import BadUsage
 from moorage_gateway.server import Server, make_server
-from moorage_gateway.settings import Settings, SettingsRefused, load_settings
+from moorage_gateway.settings import Settings, SettingsRefused, load_settings, secret_values
 
 _GRACE: Final = 5.0
 _LARGEST_LOG: Final = 4 * 1024 * 1024
@@ -117,6 +116,7 @@ def _settings(options: Options, surroundings: Surroundings) -> Settings:
     """Return the gateway's settings: what an embedded run decides, and else the environment's."""
     os.environ.setdefault("MOORAGE_HTTP__SHUTDOWN_SECONDS", "2")
     os.environ.setdefault("MOORAGE_LIMITS__ENABLED", "false")
+    os.environ.setdefault("MOORAGE_HTTP__DRAIN_SECONDS", "0")  # nobody else takes requests over
     os.environ |= {
         "MOORAGE_AUTH": "none",
         "MOORAGE_HOME": str(options.home),
@@ -133,10 +133,5 @@ def _settings(options: Options, surroundings: Surroundings) -> Settings:
 
 def _log_to(path: Path, settings: Settings) -> None:
     """Send the gateway's log to a file: the terminal is the session's."""
-    if path.exists() and path.stat().st_size > _LARGEST_LOG:
-        path.replace(path.with_name(path.name + ".1"))
-    logs.configure(settings.log.model_copy(update={"format": "json"}))
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.StreamHandler):
-            handler.setStream(os.fdopen(descriptor, "w", encoding="utf-8"))
+    chosen = {"file": settings.log.file or path, "file_backups": 1, "file_max_bytes": _LARGEST_LOG}
+    logs.configure(settings.log.model_copy(update=chosen), secret_values(settings))

@@ -11,8 +11,11 @@ from sqlalchemy import text
 from moorage_api.redis_client import ping
 from moorage_gateway.context import Context
 from moorage_gateway.health.schemas import Checks, Health, Ready, ServiceDetail, Services, State
+from moorage_gateway.relay.repository import queue_depth
 
 _PATIENCE: Final = 2.0
+_QUEUE_SECONDS: Final = 30.0
+"""An input that was not sent for so long waits for something that is broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,7 @@ class HealthService:
 
     async def health(self) -> Health:
         """Return how everything is."""
-        database, redis, sessions = await self._ask_all()
-        queue = self._queue()
+        (database, redis, sessions), queue = await asyncio.gather(self._ask_all(), self._queue())
         moment = self.context.clock()
         return Health(
             status=overall(database.status, redis.status, sessions.status, queue.status),
@@ -50,7 +52,9 @@ class HealthService:
                 )
             }
         )
-        return Ready(ready=checks.database and checks.redis and checks.sessions, checks=checks)
+        well = checks.database and checks.redis and checks.sessions
+        # A process that is about to end takes no new requests, however well it is.
+        return Ready(ready=well and not self.context.closing.is_set(), checks=checks)
 
     async def _ask_all(self) -> tuple[ServiceDetail, ServiceDetail, ServiceDetail]:
         return await asyncio.gather(
@@ -66,13 +70,24 @@ class HealthService:
         await ping(self.context.redis)
         return True
 
-    def _queue(self) -> ServiceDetail:
+    async def _queue(self) -> ServiceDetail:
         """The queue is what moves between database and Redis in the background."""
+        asked = await _ask(self._queue_moves)
         down = self.context.supervisor.down
-        if not down:
-            return ServiceDetail(status="healthy")
-        names = ", ".join(f"{name} ({reason})" for name, reason in sorted(down.items()))
-        return ServiceDetail(status="degraded", message=f"starting again: {names}")
+        if down:
+            names = ", ".join(f"{name} ({reason})" for name, reason in sorted(down.items()))
+            return asked.model_copy(
+                update={"status": "degraded", "message": f"starting again: {names}"}
+            )
+        if asked.status == "healthy":
+            return asked
+        message = asked.message or f"inputs wait for more than {_QUEUE_SECONDS:.0f} s"
+        return asked.model_copy(update={"status": "degraded", "message": message})
+
+    async def _queue_moves(self) -> bool:
+        async with self.context.engine.connect() as connection:
+            depth = await queue_depth(connection)
+        return depth.age_seconds(self.context.clock()) <= _QUEUE_SECONDS
 
 
 async def _ask(question: Callable[[], Awaitable[bool]]) -> ServiceDetail:

@@ -26,6 +26,7 @@ from moorage_gateway.live.items import Types
 from moorage_gateway.live.outlet import EndReason, Outlet
 from moorage_gateway.live.reading import Reading
 from moorage_gateway.live.stream import Resumption, StreamReader
+from moorage_gateway.metrics.instruments import LiveMetrics
 
 HEARTBEAT_SECONDS: Final = 15.0
 _BEATS_AT_ONCE: Final = 50
@@ -47,13 +48,16 @@ class Client(Protocol):
 class Hub:
     """Brings sessions' events to subscriptions and followers."""
 
-    def __init__(self, redis: Redis, closing: asyncio.Event) -> None:
+    def __init__(
+        self, redis: Redis, closing: asyncio.Event, metrics: LiveMetrics | None = None
+    ) -> None:
+        self.metrics = metrics or LiveMetrics()
         self.reader = StreamReader(redis)
         self.clients: set[Client] = set()
         self._closing = closing
         self._cursors: dict[str, Cursor] = {}
         self._outlets: dict[Outlet, int] = {}
-        self._reading = Reading(redis, self.reader, self._cursors)
+        self._reading = Reading(redis, self.reader, self._cursors, self.metrics)
 
     @asynccontextmanager
     async def subscribe(

@@ -17,6 +17,7 @@ from moorage_gateway.live.ids import NONE, EventId
 from moorage_gateway.live.items import decode_item, gap_item
 from moorage_gateway.live.link import BlockingLink, Reply
 from moorage_gateway.live.stream import StreamReader
+from moorage_gateway.metrics.instruments import LiveMetrics
 
 _WAKE_SECONDS: Final = 3600
 _CHECKED_AT_ONCE: Final = 200
@@ -32,8 +33,15 @@ log = structlog.get_logger(__name__)
 class Reading:
     """Reads what follows each cursor's position, and advances the cursors."""
 
-    def __init__(self, redis: Redis, reader: StreamReader, cursors: Mapping[str, Cursor]) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        reader: StreamReader,
+        cursors: Mapping[str, Cursor],
+        metrics: LiveMetrics,
+    ) -> None:
         self.connected = False
+        self._metrics = metrics
         self._redis = redis
         self._reader = reader
         self._cursors = cursors
@@ -152,9 +160,13 @@ class Reading:
         for cursor in self._read if by_key else ():
             entries = by_key.get(cursor.key)
             if entries:
-                cursor.advance(
-                    [decode_item(cursor.session_id, at, _value(fields)) for at, fields in entries]
-                )
+                items = [
+                    decode_item(cursor.session_id, at, _value(fields)) for at, fields in entries
+                ]
+                cursor.advance(items)
+                if cursor.clients:
+                    lag = time.time() - items[0].id.milliseconds / 1000
+                    self._metrics.sent(len(items), lag)
                 decoded += len(entries)
                 if decoded >= _DECODED_AT_ONCE:
                     decoded = 0

@@ -7,6 +7,7 @@ task group, two tasks and a generator each.)
 
 import asyncio
 import json
+import random
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -27,9 +28,9 @@ _HEADERS: Final = {
 }
 
 
-def frame(event: str, data: dict[str, Any], *, retry: bool = False) -> bytes:
+def frame(event: str, data: dict[str, Any], *, retry_ms: int | None = None) -> bytes:
     """Return an event of the stream itself: it has no id."""
-    hint = f"retry: {RETRY_MS}\n" if retry else ""
+    hint = f"retry: {retry_ms}\n" if retry_ms is not None else ""
     return f"{hint}event: {event}\ndata: {json.dumps(data)}\n\n".encode()
 
 
@@ -71,6 +72,7 @@ class EventStream(Response):
                 raise
         finally:
             self.hub.clients.discard(self)
+            self.hub.metrics.ended(self.outlet.end_reason)
             pump.stop()
             if starting is not None:
                 starting.cancel()
@@ -110,7 +112,9 @@ class EventStream(Response):
         """Return the last words."""
         given = self.outlet.given
         data = {"reason": self.outlet.end_reason, "lastEventId": str(given) if given else None}
-        return frame("end", data, retry=True)
+        # Not all at once: they were told at one moment that the process ends.
+        retry_ms = random.randint(RETRY_MS // 4, RETRY_MS)  # noqa: S311 - jitter
+        return frame("end", data, retry_ms=retry_ms)
 
     def _started(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None and self._request is not None:
@@ -172,4 +176,4 @@ class SessionStream(EventStream):
     def _greet(self, pump: Pump, at: EventId) -> None:
         self.outlet.given = at
         data = {"sessionId": self._session_id, "lastEventId": str(at)}
-        pump.write(frame("connected", data, retry=True))
+        pump.write(frame("connected", data, retry_ms=RETRY_MS))

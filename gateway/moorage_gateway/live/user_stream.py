@@ -20,7 +20,7 @@ from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.ids import NONE, OLDEST, EventId
 from moorage_gateway.live.items import Batch, Item, Types
 from moorage_gateway.live.outlet import EndReason, Outlet
-from moorage_gateway.live.pump import Pump
+from moorage_gateway.live.pump import RETRY_MS, Pump
 from moorage_gateway.live.sse import EventStream, frame
 from moorage_gateway.live.watch import SessionWatch
 
@@ -60,7 +60,7 @@ class UserStream(EventStream):
 
     async def start(self, pump: Pump) -> None:
         """Greet the client, and follow its sessions."""
-        pump.write(frame("connected", {"lastEventId": str(self._highest)}, retry=True))
+        pump.write(frame("connected", {"lastEventId": str(self._highest)}, retry_ms=RETRY_MS))
         self.outlet.given = self._highest
         after = self._after
         if after is not None and after != OLDEST:

@@ -9,6 +9,7 @@ two that read the same events one writes them, the other rests for a while.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,8 @@ from moorage_gateway.live.ids import NONE, EventId
 from moorage_gateway.live.items import Item
 from moorage_gateway.live.resume import Verdict
 from moorage_gateway.live.watch import SessionWatch
+from moorage_gateway.logs import trace
+from moorage_gateway.metrics.instruments import RecorderMetrics
 from moorage_gateway.recorder.entries import RECORDED_TYPES, Page, recorded_in
 from moorage_gateway.recorder.repository import load_checkpoints
 from moorage_gateway.recorder.writer import Writer
@@ -73,14 +76,18 @@ class Recorder:
         engine: AsyncEngine,
         watch: SessionWatch,
         clock: Callable[[], datetime] = now,
+        metrics: RecorderMetrics | None = None,
     ) -> None:
         self._hub = hub
+        self._clock = clock
+        self._metrics = metrics or RecorderMetrics()
         self._engine = engine
         self._watch = watch
         self.writer = Writer(engine, watch.find, clock)
         self._tracked: dict[str, _Tracked] = {}
-        # A dict for its order: no session waits behind those that are always busy.
-        self._dirty: dict[str, None] = {}
+        # A dict for its order: no session waits behind those that are always busy. Each since when.
+        self._dirty: dict[str, float] = {}
+        self._under_way: dict[str, float] = {}
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
@@ -105,6 +112,12 @@ class Recorder:
         """How many sessions have something that may not be recorded yet."""
         return len(self._dirty)
 
+    @property
+    def lag_seconds(self) -> float:
+        """How long the session that waits longest has had something that is not recorded."""
+        since = [*self._dirty.values(), *self._under_way.values()]
+        return time.monotonic() - min(since) if since else 0.0
+
     async def _drain(self, backoff: Backoff) -> None:
         """Record until nothing waits, or Redis or the database fails."""
         while self._dirty:
@@ -120,19 +133,36 @@ class Recorder:
     async def _record(self, some: Sequence[str]) -> None:
         """Record the next page of each of these sessions."""
         await self._prepare(some)
-        for session_id in some:
-            self._dirty.pop(session_id, None)
+        self._under_way = {key: self._dirty.pop(key) for key in some if key in self._dirty}
         try:
             pages = await self._read([key for key in some if key in self._tracked])
             passed_by = await self.writer.write(pages) if pages else set()
         except BaseException:
-            self._mark(*some)
+            known = {key: at for key, at in self._under_way.items() if key in self._tracked}
+            self._dirty = {**self._dirty, **known}
+            self._wake.set()
             raise
+        finally:
+            self._under_way = {}
+        self._measure([page for page in pages if page.session_id not in passed_by])
         for page in pages:
             if page.session_id in passed_by:
                 self._rest(page.session_id)
             elif page.session_id in self._tracked:
                 self._tracked[page.session_id].position = page.to
+
+    def _measure(self, pages: Sequence[Page]) -> None:
+        """Note how late the first event of each page was, by the clock that its id is of."""
+        seconds = self._clock().timestamp()
+        lags = [
+            seconds - EventId.of(page.events[0].id.encode()).milliseconds / 1000
+            for page in pages
+            if page.events
+        ]
+        self._metrics.recorded(sum(len(page.events) for page in pages), lags)
+        for page in pages:
+            count = len(page.events)
+            trace(log, "page recorded", session=page.session_id, to=str(page.to), events=count)
 
     async def _prepare(self, some: Sequence[str]) -> None:
         """Follow the sessions from before they are read, so that nothing lies between."""
@@ -255,5 +285,5 @@ class Recorder:
     def _mark(self, *session_ids: str) -> None:
         for session_id in session_ids:
             if session_id in self._tracked:
-                self._dirty[session_id] = None
+                self._dirty.setdefault(session_id, time.monotonic())
         self._wake.set()

@@ -21,6 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.base import now
 from moorage_api.redis_client import FAILURES, Backoff
+from moorage_gateway.logs import trace
+from moorage_gateway.metrics.instruments import RelayMetrics
 from moorage_gateway.relay.inbox import Inbox, Print
 from moorage_gateway.relay.repository import (
     Waiting,
@@ -40,11 +42,16 @@ class Relay:
     """Takes inputs from the outbox to the sessions' inboxes, in their order."""
 
     def __init__(
-        self, redis: Redis, engine: AsyncEngine, clock: Callable[[], datetime] = now
+        self,
+        redis: Redis,
+        engine: AsyncEngine,
+        clock: Callable[[], datetime] = now,
+        metrics: RelayMetrics | None = None,
     ) -> None:
         self._redis = redis
         self._engine = engine
         self._clock = clock
+        self._metrics = metrics or RelayMetrics()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._due = asyncio.Event()
         self._seen: dict[str, Print] = {}
@@ -120,6 +127,8 @@ class Relay:
                 return False
             async with self._engine.begin() as connection:
                 await mark_sent(connection, rows, self._clock())
+            self._metrics.sent(len(rows))
+            trace(log, "inputs sent", session=session_id, inputs=[row.id for row in rows])
             above = rows[-1].sequence
         return True
 

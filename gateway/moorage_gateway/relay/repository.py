@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_gateway.db.tables import inputs
@@ -32,6 +32,33 @@ async def sessions_waiting(connection: AsyncConnection) -> list[str]:
     """Return the sessions with inputs that are not done."""
     query = select(inputs.c.session_id).where(inputs.c.done_at.is_(None)).distinct()
     return list((await connection.scalars(query)).all())
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """How much waits, for all replicas."""
+
+    unsent: int
+    untaken: int
+    """Sent to a session's inbox, and not taken by its runner yet."""
+    oldest_unsent: datetime | None
+
+    def age_seconds(self, moment: datetime) -> float:
+        """Return how long the oldest input has not been sent; 0 if there is none."""
+        if self.oldest_unsent is None:
+            return 0.0
+        return max((moment - self.oldest_unsent).total_seconds(), 0.0)
+
+
+async def queue_depth(connection: AsyncConnection) -> QueueDepth:
+    """Return how much waits in the outbox."""
+    unsent = inputs.c.sent_at.is_(None)
+    query = select(
+        func.count().filter(unsent),
+        func.count().filter(~unsent),
+        func.min(inputs.c.created_at).filter(unsent),
+    ).where(inputs.c.done_at.is_(None))
+    return QueueDepth(*(await connection.execute(query)).one())
 
 
 async def waiting_inputs(

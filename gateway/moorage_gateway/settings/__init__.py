@@ -14,6 +14,7 @@ from moorage_gateway.settings.loading import SettingsRefused, load_settings
 from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
 from moorage_gateway.settings.report import report
 from moorage_gateway.settings.root import Settings
+from moorage_gateway.settings.secrets import secret_values
 from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "leaves",
     "load_settings",
     "report",
+    "secret_values",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -43,6 +44,14 @@ def read_files(environment: Mapping[str, str], model: type[BaseModel]) -> FileSe
             reason = error.strerror if isinstance(error, OSError) else str(error)
             mistakes[variable] = f"{variable}{SUFFIX}: the file cannot be used: {reason}"
     return FileSecrets(values, mistakes)
+
+
+def secret_values(settings: BaseModel) -> list[str]:
+    """Return the secrets in the settings, and the passwords in those that are addresses."""
+    values = [leaf.value_in(settings) for leaf in leaves(type(settings)) if leaf.is_secret]
+    texts = [value.get_secret_value() for value in values if value is not None]
+    passwords = [urlsplit(text).password for text in texts if "://" in text]
+    return texts + [password for password in passwords if password]
 
 
 def _content(path: Path) -> str:

@@ -23,7 +23,7 @@ def listener() -> socket.socket:
 
 @asynccontextmanager
 async def serving(home: Path, redis: RedisServer, listener: socket.socket) -> AsyncIterator[Server]:
-    settings = settings_for(home, redis.url, http={"shutdown_seconds": 3})
+    settings = settings_for(home, redis.url, http={"shutdown_seconds": 3, "drain_seconds": 0})
     server = make_server(create_app(settings, MemoryBackend().opened), settings)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:

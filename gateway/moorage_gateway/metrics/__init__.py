@@ -1,0 +1,1 @@
+"""What the process measures of itself, and GET /metrics on a port of its own."""

@@ -1,0 +1,142 @@
+"""What is counted and timed, one class per part of the gateway.
+
+Labels have few values: a route's template and never a path, methods and statuses that exist,
+reasons of a fixed list. Ids of users and sessions are no labels.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+
+_REQUEST_BUCKETS: Final = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
+)  # fmt: skip
+_LAG_BUCKETS: Final = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300
+)  # fmt: skip
+_END_REASONS: Final = ("left", "slow", "deleted", "shutdown")
+
+
+class HttpMetrics:
+    """Requests, by route."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.seconds = Histogram(
+            "moorage_http_request_duration_seconds",
+            "Time from the request to the end of its answer; of a stream, to its beginning.",
+            ["method", "route"],
+            buckets=_REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.requests = Counter(
+            "moorage_http_requests",
+            "Requests that were answered. Error rates come from the status.",
+            ["method", "route", "status"],
+            registry=registry,
+        )
+        self.in_progress = Gauge(
+            "moorage_http_requests_in_progress",
+            "Requests that are being answered; streams not.",
+            registry=registry,
+        )
+        self.refusals = Counter(
+            "moorage_rate_limit_refusals",
+            "Requests refused because there were too many (429).",
+            ["route"],
+            registry=registry,
+        )
+
+
+class LiveMetrics:
+    """Events on their way to clients."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self._lag = Histogram(
+            "moorage_event_send_lag_seconds",
+            "From the writing of an event to its being sent to the clients that follow live. "
+            "It compares two machines' clocks.",
+            buckets=_LAG_BUCKETS,
+            registry=registry,
+        )
+        self._events = Counter(
+            "moorage_events_sent",
+            "Events sent to the clients of a session, once for all of them.",
+            registry=registry,
+        )
+        self._ends = Counter(
+            "moorage_stream_ends",
+            "Streams that ended: the client left, was too slow, its session was deleted, or the "
+            "process ends.",
+            ["reason"],
+            registry=registry,
+        )
+        for reason in _END_REASONS:
+            self._ends.labels(reason)
+
+    def sent(self, count: int, lag_seconds: float) -> None:
+        """Count events that were sent together, the oldest of them written so long ago."""
+        self._events.inc(count)
+        self._lag.observe(max(lag_seconds, 0.0))
+
+    def ended(self, reason: str | None) -> None:
+        """Count a stream that ended; without a reason the client left."""
+        self._ends.labels(reason or "left").inc()
+
+
+class RecorderMetrics:
+    """Events on their way into the database."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self._lag = Histogram(
+            "moorage_recorder_write_lag_seconds",
+            "From the writing of an event to its being in the database.",
+            buckets=_LAG_BUCKETS,
+            registry=registry,
+        )
+        self._events = Counter(
+            "moorage_events_recorded", "Events written to the database.", registry=registry
+        )
+
+    def recorded(self, count: int, lags_seconds: Sequence[float]) -> None:
+        """Count events that were written in one transaction, and how late each page was."""
+        self._events.inc(count)
+        for lag in lags_seconds:
+            self._lag.observe(max(lag, 0.0))
+
+
+class RelayMetrics:
+    """Inputs on their way to the sessions."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self._sent = Counter(
+            "moorage_queue_inputs_sent",
+            "Inputs (messages, decisions, interrupts) taken from the queue to sessions' inboxes.",
+            registry=registry,
+        )
+
+    def sent(self, count: int) -> None:
+        """Count inputs that were sent."""
+        self._sent.inc(count)
+
+
+class Metrics:
+    """Everything that one process measures."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.http = HttpMetrics(self.registry)
+        self.live = LiveMetrics(self.registry)
+        self.recorder = RecorderMetrics(self.registry)
+        self.relay = RelayMetrics(self.registry)
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)

@@ -1,0 +1,74 @@
+"""Keeps secrets out of the log: by name, by form, and by value where it is known."""
+
+import re
+from collections.abc import Iterable, MutableMapping
+from typing import Any, Final
+
+_NAMES: Final = re.compile(
+    r"password|passwd|passphrase|secret|token|authorization|cookie|api_?key|private_?key"
+    r"|credential|signature",
+    re.IGNORECASE,
+)
+_PREFIXES: Final = r"sk-[A-Za-z]{2,8}-|mk_|gh[pousr]_|github_pat_|glpat-|xox[abp]-"
+_PARAMETERS: Final = r"(?:access_|refresh_|id_)?(?:token|password|secret|api_?key|code)"
+_FORMS: Final = (
+    (re.compile(r"(://[^\s/@:]*):[^\s/@]+@"), r"\1:***@"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 ***"),
+    (re.compile(rf"\b({_PREFIXES})[\w-]{{6,}}"), r"\1***"),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), "eyJ***"),
+    (re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|$)", re.DOTALL), r"\1 ***"),
+    (re.compile(rf"(?i)([?&;\s]{_PARAMETERS}=)[^\s&;\"']+"), r"\1***"),
+)
+_MASK: Final = "***"
+_SHORTEST: Final = 8
+"""Shorter values are not looked for: they would mask words that are no secrets."""
+_DEEPEST: Final = 16
+
+
+class Redactor:
+    """A processor of structlog's; the last one before the renderer."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        known = sorted({value for value in secrets if len(value) >= _SHORTEST}, key=len)
+        self._known = tuple(reversed(known))  # the longest first: one may hold another
+
+    def __call__(
+        self, logger: object, method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        """Replace what is or looks like a secret."""
+        del logger, method
+        for name, value in event.items():
+            event[name] = self._named(name, value, 0)
+        return event
+
+    def _named(self, name: str, value: Any, depth: int) -> Any:
+        # Numbers under such names are counts: input_tokens.
+        if _NAMES.search(name) and not isinstance(value, bool | int | float | None):
+            return _MASK
+        return self._redacted(value, depth + 1)
+
+    def _redacted(self, value: Any, depth: int) -> Any:
+        if isinstance(value, bool | int | float | None):
+            return value
+        if depth > _DEEPEST:
+            return _MASK
+        if isinstance(value, dict):
+            return {
+                self._text(str(key)): self._named(str(key), item, depth)
+                for key, item in value.items()
+            }
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._redacted(item, depth + 1) for item in value]
+        if isinstance(value, bytes):
+            value = value.decode(errors="replace")
+        # Anything else (an exception, a model) would be shown as this text by the renderer.
+        return self._text(value if isinstance(value, str) else repr(value))
+
+    def _text(self, text: str) -> str:
+        for secret in self._known:
+            text = text.replace(secret, _MASK)
+        if len(text) < _SHORTEST:
+            return text
+        for form, replacement in _FORMS:
+            text = form.sub(replacement, text)
+        return text
