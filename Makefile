@@ -12,7 +12,7 @@ ARGS ?=
 REPO ?=
 PROMPT ?=
 
-.PHONY: help run check generate format test bench lock install clean
+.PHONY: help run check generate format test bench lock lock-images images install clean
 .DEFAULT_GOAL := help
 
 help: ## list what there is
@@ -52,11 +52,23 @@ bench: $(STAMP) ## measure; a table here, JSON in bench-results/
 	$(BIN)/python -m performance $(ARGS)
 
 lock: $(STAMP) ## resolve dependencies anew into requirements/
-	$(BIN)/uv pip compile $(LOCK) requirements/uv.in -o requirements/uv.txt
-	$(BIN)/uv pip compile $(LOCK) --extra dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK) --upgrade requirements/uv.in -o requirements/uv.txt
+	$(BIN)/uv pip compile $(LOCK) --upgrade --extra dev pyproject.toml -o requirements/dev.txt
+	@$(MAKE) --no-print-directory lock-images
+
+# The same versions in images as in tests.
+lock-images: $(STAMP) ## take what each image needs from requirements/dev.txt
+	@for part in gateway operator runner; do \
+		$(BIN)/uv pip compile $(LOCK) -c requirements/dev.txt --extra $$part pyproject.toml \
+			-o requirements/$$part.txt || exit 1; done
+	$(BIN)/uv pip compile $(LOCK) -c requirements/dev.txt requirements/build.in \
+		-o requirements/build.txt
+
+images: ## build the four images with docker, podman or buildah: TAG=... ARGS="moorage-agent"
+	@scripts/images $(ARGS)
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	--no-emit-index-url --no-emit-find-links --upgrade
+	--no-emit-index-url --no-emit-find-links
 
 clean: ## remove the virtual environment and caches of this checkout
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis bench-results

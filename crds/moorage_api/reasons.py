@@ -20,6 +20,7 @@ class Reason(StrEnum):
     SPEC_INVALID = "SpecInvalid"
     CLAUDE_NOT_STARTED = "ClaudeNotStarted"
     CLAUDE_ENDED = "ClaudeEnded"
+    AGENT_ENDED = "AgentEnded"
     RUNNER_FAILED = "RunnerFailed"
     RETRIES_EXHAUSTED = "RetriesExhausted"
     BUDGET_EXCEEDED = "BudgetExceeded"

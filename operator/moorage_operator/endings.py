@@ -155,7 +155,7 @@ def _agent_ended(pod: PodSeen) -> PodEnd | None:
     agent = pod.container(AGENT)
     if agent.state != "terminated" or agent.exit_code == 0:
         return None
-    return PodEnd(Verdict.FAILED, PodReason.AGENT_ENDED, _exit_words(agent))
+    return PodEnd(Verdict.FAILED, Reason.AGENT_ENDED, _exit_words(agent))
 
 
 def _failed_otherwise(pod: PodSeen) -> PodEnd | None:

@@ -27,7 +27,6 @@ class PodReason(StrEnum):
     NODE_LOST = "NodeLost"
     POD_DELETED = "PodDeleted"
     POD_FAILED = "PodFailed"
-    AGENT_ENDED = "AgentEnded"
     RUNNER_RESTARTS = "RunnerRestarts"
     RUNNER_SILENT = "RunnerSilent"
 

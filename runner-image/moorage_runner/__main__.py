@@ -54,7 +54,9 @@ def _run(
 ) -> int:
     logs.configure(log, settings.session_id)
     # For the SDK, which reads transcripts where the CLI writes them.
-    os.environ["CLAUDE_CONFIG_DIR"] = str(settings.workspace / "home" / ".claude")
+    os.environ["CLAUDE_CONFIG_DIR"] = str(settings.records_home / ".claude")
+    if settings.agent_socket:
+        os.umask(0o002)  # the agent is another user in the same group
     return uvloop.run(_session(settings, console, policy or RetryPolicy()))
 
 

@@ -5,6 +5,7 @@ RunnerError
 ├── RepositoryError          the clone failed: its own reason, exit 1
 ├── ClaudeNotStartedError    Claude Code does not start: ClaudeNotStarted, exit 1
 ├── ClaudeEndedError         it ended by itself again and again: ClaudeEnded, exit 1
+├── AgentEndedError          the pod's agent does not come, or went: AgentEnded, exit 1
 ├── BatchFailedError         a batch session's prompt was given up: the reason of that, exit 1
 └── RedisUnreachableError    no Redis at the start: exit 75, to be started again
 """
@@ -59,6 +60,25 @@ class ClaudeEndedError(RunnerError):
 
     def __init__(self, times: int, cause: str) -> None:
         super().__init__(f"Claude Code ended by itself {times} times in one turn ({cause}).")
+
+
+class AgentEndedError(RunnerError):
+    """The agent, which runs Claude Code and git in a pod, does not come or went away."""
+
+    reason = Reason.AGENT_ENDED
+
+    @classmethod
+    def never_came(cls, seconds: float, cause: str) -> "AgentEndedError":
+        """Return the error for an agent that was not there in time."""
+        return cls(
+            f"The agent container did not open its socket within {seconds:g} s ({cause}). If the "
+            "session has an image of its own, it must be made FROM moorage-agent."
+        )
+
+    @classmethod
+    def went_away(cls) -> "AgentEndedError":
+        """Return the error for an agent that was there."""
+        return cls("The agent container, which runs Claude Code, ended or broke its connection.")
 
 
 class BatchFailedError(RunnerError):

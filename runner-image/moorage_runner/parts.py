@@ -10,9 +10,11 @@ from moorage_api.events import Event, SystemData, SystemEvent
 from moorage_api.keys import SessionKeys
 from moorage_api.quantities import parse_duration
 from moorage_api.resources import SessionSpec
+from moorage_runner.agent import Agent
 from moorage_runner.attempts import Attempts
 from moorage_runner.claude import Claude
 from moorage_runner.claude.options import conversation_id
+from moorage_runner.claude.records import Records
 from moorage_runner.claude.transcript import Transcript
 from moorage_runner.clone import Progress
 from moorage_runner.console import lines_of
@@ -50,6 +52,11 @@ class Parts:
         self.keys = SessionKeys(settings.session_id)
         self.workspace = Workspace(settings.workspace)
         self.conversation = conversation_id(settings.session_id)
+        self.launcher = settings.launcher
+        self.agent = Agent(self.launcher) if self.launcher.socket else None
+        self.records = Records(
+            self.conversation, self.workspace.repo, settings.records_home, self.launcher
+        )
         self.state = StateKeeper(redis, self.keys)
         self.publisher = Publisher(
             redis, self.keys, listener=self._show, state_written=self.state.flushed

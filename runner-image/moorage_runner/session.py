@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
@@ -15,7 +17,6 @@ from moorage_runner.answering import Answering
 from moorage_runner.attempts import Attempts
 from moorage_runner.budget import remaining_usd
 from moorage_runner.claude import Conversation, build_options
-from moorage_runner.claude import transcript as transcripts
 from moorage_runner.claude.orphans import end_leftovers, launcher
 from moorage_runner.claude.transcript import Transcript
 from moorage_runner.clone import CloneError, Prepared, prepare
@@ -32,6 +33,9 @@ from moorage_runner.tasks import end
 from moorage_runner.turns import Turns
 
 _FLUSH_SECONDS = 5.0
+_LOST_SECONDS = 0.5
+_TELL_AFTER = 1.0
+_Result = TypeVar("_Result")
 
 
 class Session:
@@ -49,7 +53,8 @@ class Session:
         self._policy = policy
         self._turns: Turns | None = None
         self._prepared = Prepared(None)
-        self._starting: list[asyncio.Task[Prepared]] = []
+        self._starting: list[asyncio.Task[Any]] = []
+        self._start_seconds = parse_duration(spec.timeouts.start).total_seconds()
 
     async def run(self, stop: asyncio.Event) -> int:
         """Run until the session is complete or told to stop; return the exit code.
@@ -62,7 +67,7 @@ class Session:
             async with asyncio.TaskGroup() as group:
                 tasks: list[asyncio.Task[None]] = []
                 try:
-                    code = await self._main(group, tasks, stop)
+                    code = await self._work(group, tasks, stop)
                 except RunnerError as error:
                     failure = error
                     self._fail(error)
@@ -77,6 +82,24 @@ class Session:
         if failure:
             raise failure
         return code
+
+    async def _work(
+        self, group: asyncio.TaskGroup, tasks: list[asyncio.Task[None]], stop: asyncio.Event
+    ) -> int:
+        """Start and answer, as long as there is an agent, where there is one at all."""
+        agent, main = self._parts.agent, self._main(group, tasks, stop)
+        if agent is None:
+            return await main
+        working = asyncio.create_task(main, name="main")
+        lost = asyncio.create_task(agent.lost(), name="agent-lost")
+        try:
+            await asyncio.wait({working, lost}, return_when="FIRST_COMPLETED")
+            if working.done() and working.exception():
+                # An agent that ends takes Claude Code along: its end may be heard of first.
+                await asyncio.wait({lost}, timeout=_LOST_SECONDS)
+            return lost.result() if lost.done() else working.result()
+        finally:
+            await end(working, lost)
 
     async def _main(
         self, group: asyncio.TaskGroup, tasks: list[asyncio.Task[None]], stop: asyncio.Event
@@ -96,21 +119,16 @@ class Session:
     async def _start(self, group: asyncio.TaskGroup, tasks: list[asyncio.Task[None]]) -> Turns:
         """Find what was left, clone, start Claude Code."""
         parts = self._parts
-        clone = asyncio.create_task(self._prepare(), name="clone")
-        self._starting.append(clone)
-        transcript, found = await asyncio.gather(
-            asyncio.to_thread(self._read_disk),
-            find(
-                parts.redis,
-                parts.keys,
-                parts.state,
-                parts.inbox,
-                self._policy.redis_at_start,
-            ),
-        )
+        reaching = self._begin(self._reach_agent())
+        clone = self._begin(self._prepare(reaching))
+        reading = self._begin(self._read_disk(reaching))
+        redis_patience = self._policy.redis_at_start
+        found = await find(parts.redis, parts.keys, parts.state, parts.inbox, redis_patience)
         self._take_over(found)
         writers = (parts.publisher, parts.state, parts.settlements)
         tasks += [group.create_task(writer.run()) for writer in writers]
+        await self._tell_of_wait(reaching)
+        transcript = await reading
         self._turns = make_turns(parts, self._make_attempts(), found.stream, transcript)
         controls = make_controls(parts, self._turns)
         self._queue_first(found, transcript)
@@ -125,28 +143,51 @@ class Session:
 
     # Start
 
-    async def _prepare(self) -> Prepared:
-        parts = self._parts
-        timeout = parse_duration(parts.spec.timeouts.start).total_seconds()
+    def _begin(self, work: Coroutine[Any, Any, _Result]) -> asyncio.Task[_Result]:
+        """Begin a part of the start beside the others; it ends with the session."""
+        task = asyncio.create_task(work)
+        self._starting.append(task)
+        return task
+
+    async def _reach_agent(self) -> None:
+        if agent := self._parts.agent:
+            await agent.attend(self._start_seconds)
+
+    async def _tell_of_wait(self, reaching: asyncio.Task[None]) -> None:
+        await asyncio.wait({reaching}, timeout=_TELL_AFTER)
+        if not reaching.done():
+            words = "Waits for the agent container: its image may still be pulled."
+            self._parts.status.enter(Phase.STARTING, Reason.STARTING, words)
+
+    async def _prepare(self, reaching: asyncio.Task[None]) -> Prepared:
+        parts, limit = self._parts, self._start_seconds
+        await reaching
         try:
             parts.workspace.create()
-            return await prepare(parts.spec, parts.workspace, parts.tell_of_clone, timeout=timeout)
+            return await prepare(
+                parts.spec, parts.workspace, parts.tell_of_clone, parts.launcher, timeout=limit
+            )
         except CloneError as error:
             raise RepositoryError(error.reason, error.message) from error
         except OSError as error:
             message = f"The workspace cannot be written: {error.strerror}."
             raise RepositoryError(Reason.RUNNER_FAILED, message) from error
 
-    def _read_disk(self) -> Transcript:
+    async def _read_disk(self, reaching: asyncio.Task[None]) -> Transcript:
         """End what a killed runner left behind, then read what it got done."""
-        if self._parts.workspace.home.exists():
-            ended = end_leftovers(self._parts.workspace.home / ".claude")
+        await reaching
+        if self._parts.agent is None:
+            home = self._parts.workspace.home
+            ended = await asyncio.to_thread(end_leftovers, home / ".claude")
             get_logger().info("ended what was left running", processes=ended)
-        return self._read_transcript()
+        return await self._read_transcript()
 
-    def _read_transcript(self) -> Transcript:
-        workspace = self._parts.workspace
-        return transcripts.read(self._parts.conversation, workspace.repo, workspace.home)
+    async def _read_transcript(self) -> Transcript:
+        try:
+            return await self._parts.records.read()
+        except (OSError, TimeoutError) as error:
+            message = f"The conversation so far cannot be read ({type(error).__name__})."
+            raise RunnerError(message) from error
 
     def _take_over(self, found: Found) -> None:
         """Go on with the state that the runner before left."""
@@ -185,7 +226,7 @@ class Session:
     async def _connect(self) -> None:
         """Start Claude Code, with the conversation so far if there is one."""
         parts = self._parts
-        transcript = await asyncio.to_thread(self._read_transcript)
+        transcript = await self._read_transcript()
         state = parts.state.now
         conversation = Conversation(
             id=parts.conversation,
@@ -193,8 +234,8 @@ class Session:
             permission_mode=state.permission_mode or parts.spec.claude.permission_mode,
             model=state.model,
             remaining_usd=remaining_usd(parts.spec.budget, state.usage),
-            is_root=os.geteuid() == 0,
-            program=launcher(parts.workspace.records),
+            is_root=(parts.launcher.user if parts.agent else os.geteuid()) == 0,
+            program=None if parts.agent else launcher(parts.workspace.records),
             add_dirs=self._prepared.additional,
         )
         options = build_options(parts.settings, parts.spec, conversation)
@@ -202,8 +243,7 @@ class Session:
         await parts.claude.connect(options)
 
     async def _is_written(self, name: str) -> bool:
-        transcript = await asyncio.to_thread(self._read_transcript)
-        return transcript.holds(name)
+        return (await self._read_transcript()).holds(name)
 
     async def _serve_files(self) -> None:
         parts = self._parts
@@ -220,8 +260,8 @@ class Session:
         """End Claude Code and bring to Redis what is left, as far as it goes in some seconds."""
         parts = self._parts
         stop.set()
-        for task in self._starting:
-            task.cancel()
+        await end(*self._starting)
+        await asyncio.gather(*self._starting, return_exceptions=True)
         with suppress(TimeoutError):
             async with asyncio.timeout(_FLUSH_SECONDS):
                 await asyncio.gather(
@@ -230,6 +270,8 @@ class Session:
                     parts.settlements.finished(),
                 )
         await parts.claude.close()
+        if parts.agent:
+            await parts.agent.close()
 
     def _make_attempts(self) -> Attempts:
         parts = self._parts

@@ -1,5 +1,6 @@
 """The runner's settings: Contract 4's variables, wherever they come from."""
 
+import tempfile
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -12,7 +13,9 @@ from pydantic import (
     model_validator,
 )
 
+from moorage_agent.protocol import AGENT_USER
 from moorage_api.resources import SessionSpec
+from moorage_runner.commands import Launcher
 from moorage_runner.errors import SettingsInvalidError
 
 CREDENTIALS = ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY")
@@ -75,6 +78,17 @@ class RunnerSettings(BaseModel):
             description="Claude Code's program. Empty: the one the SDK brings.",
         ),
     ] = None
+    agent_socket: Annotated[
+        Path | None,
+        Field(
+            alias="MOORAGE_AGENT_SOCKET",
+            description="In a pod: socket of the agent that runs Claude Code and git.",
+        ),
+    ] = None
+    agent_user: Annotated[
+        int,
+        Field(alias="MOORAGE_AGENT_UID", ge=0, description="User id that the agent must have."),
+    ] = AGENT_USER
 
     @model_validator(mode="after")
     def _may_use_the_model(self) -> Self:
@@ -91,6 +105,25 @@ class RunnerSettings(BaseModel):
         """
         given = zip(CREDENTIALS, (self.auth_token, self.api_key), strict=True)
         return {name: secret.get_secret_value() for name, secret in given if secret}
+
+    @property
+    def launcher(self) -> Launcher:
+        """How the session's commands are started."""
+        return Launcher(self.agent_socket, self.agent_user)
+
+    @property
+    def records_home(self) -> Path:
+        """Where transcripts are read from; not the agent's own files (claude.records)."""
+        if self.agent_socket:
+            return Path(tempfile.gettempdir()) / f"moorage-{self.session_id}"
+        return self.workspace / "home"
+
+    @model_validator(mode="after")
+    def _has_a_shim(self) -> Self:
+        if self.agent_socket and not self.cli_path:
+            msg = "MOORAGE_AGENT_SOCKET needs MOORAGE_CLAUDE_PATH, the shim"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _is_absolute(self) -> Self:

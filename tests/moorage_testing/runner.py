@@ -91,6 +91,11 @@ class RunnerUnderTest:
             "ANTHROPIC_AUTH_TOKEN": "session-token",
         }
 
+    @property
+    def prefix(self) -> list[str]:
+        """What comes before the runner's command."""
+        return []
+
     def start(self, *arguments: str, warm: bool = False, **variables: str) -> None:
         """Start the runner."""
         ours = {**self.environment, **variables}
@@ -98,7 +103,13 @@ class RunnerUnderTest:
         inherited["NO_PROXY"] = "127.0.0.1,localhost"
         with self._log("out") as out, self._log("err") as err:
             self._process = subprocess.Popen(
-                [sys.executable, *self._program, *(["--warm"] if warm else []), *arguments],
+                [
+                    *self.prefix,
+                    sys.executable,
+                    *self._program,
+                    *(["--warm"] if warm else []),
+                    *arguments,
+                ],
                 env=inherited if warm else {**inherited, **ours},
                 stdin=subprocess.PIPE if warm else subprocess.DEVNULL,
                 stdout=out,

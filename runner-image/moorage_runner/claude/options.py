@@ -58,7 +58,9 @@ def build_options(
     return ClaudeAgentOptions(
         cwd=workspace.repo,
         add_dirs=list(conversation.add_dirs),
-        env=_environment(settings, claude, workspace, is_root=conversation.is_root),
+        env=settings.launcher.environment(
+            _environment(settings, claude, workspace, is_root=conversation.is_root)
+        ),
         cli_path=settings.cli_path or conversation.program,
         resume=conversation.id if conversation.resume else None,
         session_id=None if conversation.resume else conversation.id,

@@ -15,11 +15,12 @@ from moorage_api.resources import SessionSpec
 from moorage_api.resources.parts import Repository
 from moorage_runner.clone.failures import Attempt, explain
 from moorage_runner.clone.marker import Place, Record
-from moorage_runner.clone.process import environment, run
+from moorage_runner.clone.process import LOCAL, environment, run
 from moorage_runner.clone.progress import ProgressReader
 from moorage_runner.clone.repository import Cloning
 from moorage_runner.clone.results import CloneError, Prepared, Progress
 from moorage_runner.clone.source import locate
+from moorage_runner.commands import Launcher
 from moorage_runner.workspace import Workspace
 
 _FULL: Final = ("No space left on device", "Disk quota exceeded")
@@ -29,10 +30,13 @@ async def prepare(
     spec: SessionSpec,
     workspace: Workspace,
     on_progress: Callable[[Progress], None],
+    launcher: Launcher = LOCAL,
     *,
     timeout: float,  # noqa: ASYNC109 - one limit over several processes, each told what is left
 ) -> Prepared:
     """Clone what is missing within `timeout` seconds; a finished clone is left as it is.
+
+    Git is started by `launcher`: in a pod it runs in the agent's container.
 
     Raises:
         CloneError: With the reason and what to do.
@@ -40,7 +44,7 @@ async def prepare(
     """
     plan = _plan(spec, workspace)
     await asyncio.to_thread(workspace.create)
-    job = _Job(workspace, on_progress, timeout)
+    job = _Job(workspace, on_progress, launcher, timeout)
     results = [await job.make_ready(repository, place) for repository, place in plan]
     first, found = results[0]
     additional = tuple(place.folder for _, place in plan[1:])
@@ -67,9 +71,14 @@ class _Job:
     """What the clones of one call share: the workspace, the limit, whom to tell."""
 
     def __init__(
-        self, workspace: Workspace, on_progress: Callable[[Progress], None], limit: float
+        self,
+        workspace: Workspace,
+        on_progress: Callable[[Progress], None],
+        launcher: Launcher,
+        limit: float,
     ) -> None:
         self._workspace = workspace
+        self._launcher = launcher
         self._on_progress = on_progress
         self._limit = limit
         self._deadline = time.monotonic() + limit
@@ -81,7 +90,7 @@ class _Job:
         source = locate(repository)
         attempt = Attempt(source.shown, repository.ref, self._limit)
         reader = ProgressReader(place.name, self._on_progress)
-        cloning = Cloning(repository, source, place.partial, attempt, reader.feed)
+        cloning = Cloning(repository, source, place.partial, attempt, reader.feed, self._launcher)
         try:
             async with asyncio.timeout(self._deadline - time.monotonic()):
                 return await self._clone(cloning, place), False
@@ -96,28 +105,26 @@ class _Job:
 
     async def _clone(self, cloning: Cloning, place: Place) -> Record:
         await _remove(place.partial)
-        named = await _names_an_author(self._workspace.home / ".gitconfig")
+        named = await self._names_an_author(self._workspace.home / ".gitconfig")
         try:
             await replace(cloning, named=named).clone()
             return place.finish()
         except OSError as error:
             raise _explain_os_error(error, cloning.attempt) from error
 
+    async def _names_an_author(self, config: Path) -> bool:
+        """Tell whether the session's own git configuration names an author."""
+        if not os.path.isfile(config):  # noqa: ASYNC240, PTH113 - one look, cheaper than a thread
+            return False
+        words = ("--file", str(config), "--includes", "--get", "user.email")
+        done = await run(["git", "config", *words], environment(), self._launcher)
+        return done.code == 0
+
 
 def _explain_os_error(error: OSError, attempt: Attempt) -> CloneError:
     text = error.strerror or type(error).__name__
     reason = Reason.DISK_FULL if text in _FULL else Reason.CLONE_FAILED
     return explain(reason, attempt, f"fatal: {text}")
-
-
-async def _names_an_author(config: Path) -> bool:
-    """Tell whether the session's own git configuration names an author."""
-    if not os.path.isfile(config):  # noqa: ASYNC240, PTH113 - one look, cheaper than a thread
-        return False
-    done = await run(
-        ["git", "config", "--file", str(config), "--includes", "--get", "user.email"], environment()
-    )
-    return done.code == 0
 
 
 async def _remove(folder: Path) -> None:

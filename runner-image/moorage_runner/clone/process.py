@@ -7,11 +7,11 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-CONFIG: Final = Path(__file__).with_name("gitconfig")
+from moorage_runner.commands import GIT_CONFIG, Launcher
 
+LOCAL: Final = Launcher()
 _CHUNK: Final = 64 * 1024
 _STDERR_KEPT: Final = 16 * 1024
 _INHERITED: Final = (
@@ -40,7 +40,7 @@ def environment(protocols: Sequence[str] = ()) -> dict[str, str]:
         "LC_ALL": "C",
         "HOME": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": str(CONFIG),
+        "GIT_CONFIG_GLOBAL": str(GIT_CONFIG),
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "",
@@ -56,6 +56,7 @@ def environment(protocols: Sequence[str] = ()) -> dict[str, str]:
 async def run(
     command: Sequence[str],
     environment: Mapping[str, str],
+    launcher: Launcher = LOCAL,
     *,
     stdin: bytes | None = None,
     on_stderr: Callable[[bytes], None] | None = None,
@@ -63,22 +64,25 @@ async def run(
 ) -> Finished:
     """Run `command` and keep at most `limit` bytes of what it says.
 
-    Its whole process group is killed when the caller is cancelled or out of time.
+    Its whole process group is killed when the caller is cancelled or out of time. Where it runs in
+    the agent, the agent is asked first: a kill of the shim alone it would follow a moment later.
 
     Raises:
         OSError: The program cannot be started.
     """
     process = await asyncio.create_subprocess_exec(
-        *command,
+        *launcher.command(command),
         stdin=DEVNULL if stdin is None else PIPE,
         stdout=PIPE,
         stderr=PIPE,
-        env=dict(environment),
+        env=launcher.environment(environment, kept=_INHERITED),
+        cwd=launcher.folder,
         start_new_session=True,
     )
     try:
         return await _converse(process, stdin, on_stderr, limit)
     except BaseException:
+        await _ask_to_end(process, launcher.patience)
         _kill(process)  # even if git has ended: what it started may hold the pipes
         raise
     finally:
@@ -128,6 +132,14 @@ async def _read_errors(process: Process, on_stderr: Callable[[bytes], None] | No
             on_stderr(chunk)
         kept = (kept + chunk)[-_STDERR_KEPT:]
     return kept.decode("utf-8", "replace")
+
+
+async def _ask_to_end(process: Process, patience: float) -> None:
+    with suppress(ProcessLookupError, TimeoutError):
+        if patience:
+            process.terminate()
+            async with asyncio.timeout(patience):
+                await process.wait()
 
 
 def _kill(process: Process) -> None:

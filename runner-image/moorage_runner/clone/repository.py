@@ -10,6 +10,7 @@ from moorage_api.resources.parts import Repository
 from moorage_runner.clone.failures import Attempt, explain, recognise
 from moorage_runner.clone.process import Finished, environment, run
 from moorage_runner.clone.source import RefKind, Source, read_ref
+from moorage_runner.commands import Launcher
 
 IDENTITY: Final = ("Claude", "claude@noreply.example.com")
 """Author of commits where the session's HOME names none."""
@@ -24,6 +25,7 @@ class Cloning:
     target: Path
     attempt: Attempt
     on_stderr: Callable[[bytes], None]
+    launcher: Launcher
     named: bool = False
     """Whether the session's HOME names an author."""
 
@@ -97,7 +99,10 @@ class Cloning:
     async def _git(self, *words: str) -> Finished:
         ending = ("--", self.source.url, str(self.target)) if words[0] == "clone" else ()
         return await run(
-            ["git", *words, *ending], environment(self.source.protocols), on_stderr=self.on_stderr
+            ["git", *words, *ending],
+            environment(self.source.protocols),
+            self.launcher,
+            on_stderr=self.on_stderr,
         )
 
     def _failure(self, done: Finished) -> Exception:

@@ -6,6 +6,8 @@ from uuid import uuid4
 import pytest
 
 from moorage_scripted_model import RunningModel, running_model
+from moorage_testing.pod import Image, PodUnderTest
+from moorage_testing.pod_fixtures import image, shared  # noqa: F401 - fixtures
 from moorage_testing.redis import RedisServer, running_redis
 from moorage_testing.runner import RunnerUnderTest
 
@@ -24,17 +26,24 @@ def redis_server() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(params=["local", "pod"])
 def make_runner(
-    tmp_path: Path, model: RunningModel, redis_server: RedisServer
+    request: pytest.FixtureRequest,
+    shared: Path,  # noqa: F811
+    image: Image,  # noqa: F811
+    model: RunningModel,
+    redis_server: RedisServer,
 ) -> Iterator[MakeRunner]:
+    """Make runners of both kinds: all in one process, and with an agent as in a pod."""
     made: list[RunnerUnderTest] = []
 
     def make(redis: RedisServer = redis_server, **options: Any) -> RunnerUnderTest:
-        root = tmp_path / f"session-{len(made)}"
-        runner = RunnerUnderTest(root, redis, model, str(uuid4()), **options)
-        made.append(runner)
-        return runner
+        arguments = (shared / f"session-{len(made)}", redis, model, str(uuid4()))
+        if request.param == "pod":
+            made.append(PodUnderTest(image, *arguments, **options))
+        else:
+            made.append(RunnerUnderTest(*arguments, **options))
+        return made[-1]
 
     yield make
     for runner in made:
