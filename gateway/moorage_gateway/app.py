@@ -37,6 +37,7 @@ from moorage_gateway.middleware import (
     RequestLog,
     request_id_of,
 )
+from moorage_gateway.quotas import endpoints as quotas
 from moorage_gateway.revalidation import Revalidation
 from moorage_gateway.sessions import endpoints as sessions
 from moorage_gateway.settings import Settings
@@ -61,6 +62,7 @@ def routers() -> Sequence[APIRouter]:
         approvals.router,
         files.router,
         live.router,
+        quotas.router,
     )
 
 

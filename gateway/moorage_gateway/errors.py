@@ -13,6 +13,8 @@ A class fixes code and status; its constructor takes facts, the sentence is made
     ├── MethodNotAllowed        405 METHOD_NOT_ALLOWED
     ├── Conflict                409 CONFLICT
     │   ├── KeyReused                                    one idempotency key, two contents
+    │   ├── KeySpent                                     what was made under the key is deleted
+    │   ├── QuotaReached                                 as many sessions as the user may have
     │   ├── AlreadyDecided                               an approval, with the decision that stands
     │   ├── AlreadyResolved                              an approval that nobody waits for
     │   ├── SessionFinished
@@ -168,6 +170,29 @@ class KeyReused(Conflict):
     def __init__(self, key: str) -> None:
         super().__init__(
             f"the idempotency key {key[:200]!r} was used with another content: use a new key"
+        )
+
+
+class KeySpent(Conflict):
+    """What was made under an idempotency key is no longer there."""
+
+    def __init__(self, key: str, kind: str, object_id: str) -> None:
+        super().__init__(
+            f"the {kind} that was made under the idempotency key {key[:200]!r} is deleted: use a "
+            "new key for another one",
+            {"id": object_id, "deleted": True},
+        )
+
+
+class QuotaReached(Conflict):
+    """The user has as many sessions as they may."""
+
+    def __init__(self, quota: str, limit: int, used: int) -> None:
+        remedy = "suspend or delete one" if quota == "sessionsRunning" else "delete one"
+        what = "running at once" if quota == "sessionsRunning" else "kept"
+        super().__init__(
+            f"{used} of {limit} sessions are {what}: {remedy} first",
+            {"quota": quota, "limit": limit, "used": used},
         )
 
 

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 _DEEPEST: Final = 32
-_NAMESPACE: Final = uuid.UUID("6f1c2b54-2f0e-5d0b-9d0c-6d6f6f726167")
 
 IdempotencyKey = Annotated[
     str | None,
@@ -69,11 +68,6 @@ def _check_text(text: str) -> None:
     except UnicodeEncodeError:
         msg = "text must be valid Unicode: it has half of a surrogate pair"
         raise ValueError(msg) from None
-
-
-def derived_id(*parts: str) -> str:
-    """Return the id that belongs to ``parts``, always the same."""
-    return str(uuid.uuid5(_NAMESPACE, "\0".join(parts)))
 
 
 def content_digest(body: BaseModel) -> str:

@@ -15,6 +15,7 @@ from moorage_gateway.context import Context, OpenBackend
 from moorage_gateway.db.engine import open_engine
 from moorage_gateway.db.migrate import migrate
 from moorage_gateway.files.client import RunnerFiles
+from moorage_gateway.idempotency.cleanup import KeyCleanup
 from moorage_gateway.limits.counters import ProcessCounter, RedisCounter
 from moorage_gateway.limits.limiter import Limiter
 from moorage_gateway.limits.rules import rules_of
@@ -108,6 +109,7 @@ async def open_context(
                 Background("hub", hub.run),
                 Background("watch", watch.run),
                 Background("recorder", recorder.run),
+                Background("keys", KeyCleanup(engine, clock).run),
             ]
         )
         running = asyncio.create_task(supervisor.run(), name="background")

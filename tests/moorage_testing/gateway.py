@@ -1,9 +1,10 @@
 """A gateway for a test: the real application and database, a real Redis, sessions in memory."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import structlog
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
+from moorage_api.base import now
 from moorage_api.inbox import Input, decode_input
 from moorage_api.keys import SessionKeys
 from moorage_api.resources import Phase
@@ -79,15 +81,23 @@ def settings_for(home: Path, redis_url: str, **changes: Any) -> Settings:
         "files": {"timeout_seconds": 2.0},
         "limits": {"enabled": False},
         "http": {"drain_seconds": 0},
+        "quotas": {"sessions_running": 0, "sessions_created": 0},
     }
     return Settings(**(values | changes))
 
 
 @asynccontextmanager
-async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
-    """Run the application in this process; requests do not go through a socket."""
-    backend = MemoryBackend()
-    app = create_app(settings, backend.opened)
+async def running_gateway(
+    settings: Settings,
+    backend: MemoryBackend | None = None,
+    clock: Callable[[], datetime] = now,
+) -> AsyncIterator[Gateway]:
+    """Run the application in this process; requests do not go through a socket.
+
+    Replicas share a ``backend``; each has its own unless one is given.
+    """
+    backend = backend or MemoryBackend()
+    app = create_app(settings, backend.opened, clock)
     # Captured: printed with the default renderer a traceback takes seconds.
     with structlog.testing.capture_logs() as logs:
         async with _started(app, settings) as (redis, client):

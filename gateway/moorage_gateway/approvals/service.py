@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
+
 from moorage_api.inbox import PermissionDecision, decode_input
 from moorage_api.resources import ClaudeSession
 from moorage_gateway import outbox
@@ -14,13 +16,15 @@ from moorage_gateway.approvals.view import refusal, state_of, view
 from moorage_gateway.auth.access import id_of, visible_sessions
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.context import Context
-from moorage_gateway.errors import NotFound, SessionFinished
+from moorage_gateway.errors import NotFound, QuotaReached, SessionFinished
 from moorage_gateway.sessions.creation import row_for
 from moorage_gateway.sessions.live import read_live
 from moorage_gateway.sessions.repository import SessionRepository
 from moorage_gateway.sessions.waking import wake
 
 _APPROVAL_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,180}")
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,16 @@ class ApprovalService:
         await self._make_known(session, approval_id)
         row, first = await self._decide(session, decision)
         if first:
-            await wake(self.context, session)
+            await self._wake(session)
             await outbox.deliver(self.context.relay, session_id)
         return view(row, self.context.clock())
+
+    async def _wake(self, session: ClaudeSession) -> None:
+        """Have the session take the decision now. It is made, and stands, also if it must wait."""
+        try:
+            await wake(self.context, session)
+        except QuotaReached:
+            log.info("a decision waits until its session is resumed", session=id_of(session))
 
     async def _decide(
         self, session: ClaudeSession, decision: PermissionDecision

@@ -75,11 +75,12 @@ sessions = Table(
     Column("context", JSON, nullable=True),
     Column("metadata", JSON, nullable=True),
     Column("project_path", Text, nullable=False),
-    Column("request_digest", String(64), nullable=True),
     Column("archived", Boolean, nullable=False, default=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("last_accessed_at", UtcDateTime, nullable=False),
+    # When a request last made it run: counts until the resources' watch must show it.
+    Column("run_requested_at", UtcDateTime, nullable=True),
     Index("ix_sessions_owner_created", "owner_id", "created_at"),
 )
 
@@ -254,4 +255,30 @@ signing_keys = Table(
     Column("created_at", UtcDateTime, nullable=False),
     # From then on what it signed is not accepted any more; null for the one in use.
     Column("expires_at", UtcDateTime, nullable=True),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    # No reference to what was made: the key must outlive it, or it would be made once more.
+    Column("user_id", String(128), primary_key=True),
+    Column("scope", String(80), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("object_id", _ID, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    # When what was made was known to be whole; null: somebody is at it, or was cut off.
+    Column("done_at", UtcDateTime, nullable=True),
+    Index("ix_idempotency_keys_expires", "expires_at"),
+)
+
+quotas = Table(
+    "quotas",
+    metadata,
+    # What an admin set for a user (null: as in the settings; 0: no limit). The row is also the lock
+    # under which a user's sessions are counted, so it is there for everybody who made one.
+    Column("user_id", String(128), primary_key=True),
+    Column("sessions_running", Integer, nullable=True),
+    Column("sessions_created", Integer, nullable=True),
+    Column("updated_at", UtcDateTime, nullable=True),
 )

@@ -9,7 +9,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_gateway.db.statements import insert_once
-from moorage_gateway.db.tables import inputs, messages
+from moorage_gateway.db.tables import messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,6 @@ class MessageRepository:
             )
         )
         return found[0] if found else None
-
-    async def input_body(self, session_id: str, input_id: str) -> str | None:
-        """Return the input that the message went out as."""
-        query = select(inputs.c.body).where(
-            inputs.c.session_id == session_id, inputs.c.id == input_id
-        )
-        body: str | None = await self._connection.scalar(query)
-        return body
 
     async def heads(
         self, session_id: str, after: int | None, limit: int | None

@@ -2,15 +2,19 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
-from moorage_api.inbox import Prompt, decode_input
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moorage_api.inbox import Prompt
 from moorage_api.resources import ClaudeSession
 from moorage_api.resources.parts import MAX_PROMPT
 from moorage_gateway import outbox
 from moorage_gateway.auth.access import id_of
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.context import Context
-from moorage_gateway.errors import KeyReused, Mistake, RequestInvalid, SessionFinished, TooLarge
+from moorage_gateway.errors import KeySpent, Mistake, RequestInvalid, SessionFinished, TooLarge
+from moorage_gateway.idempotency.repository import Claim, KeyRepository, KeyUse
 from moorage_gateway.messages.conversation import nest
 from moorage_gateway.messages.repository import MessageRepository, MessageRow, NewMessage
 from moorage_gateway.messages.schemas import (
@@ -21,7 +25,7 @@ from moorage_gateway.messages.schemas import (
     SentMessage,
     SessionBrief,
 )
-from moorage_gateway.requests import derived_id, random_id
+from moorage_gateway.requests import content_digest, random_id
 from moorage_gateway.sessions.creation import row_for
 from moorage_gateway.sessions.repository import SessionRepository
 from moorage_gateway.sessions.service import SessionService
@@ -41,18 +45,12 @@ class MessageService:
         """Take a message: once written down it is sure to reach the session."""
         if len(request.content) > MAX_PROMPT:
             raise TooLarge("the message", MAX_PROMPT, "characters")
-        key = key or request.id
         session_id = id_of(session)
         prompt = Prompt(
-            input_id=(
-                derived_id("message", session_id, self.principal.user_id, key)
-                if key
-                else random_id()
-            ),
-            content=request.content,
-            allowed_tools=request.allowed_tools,
+            input_id=random_id(), content=request.content, allowed_tools=request.allowed_tools
         )
-        standing = await self._standing(session_id, prompt, key) if key else None
+        use = self._key_use(session_id, request, key or request.id)
+        standing = await self._standing(session_id, use) if use else None
         phase = session.status.phase
         if standing is None and phase.finished:
             raise SessionFinished(session_id, phase)
@@ -61,17 +59,26 @@ class MessageService:
             # Woken first: if that fails nothing was accepted, and the other way round a message
             # would wait for somebody to wake the session.
             waking = await wake(self.context, session)
-            standing = await self._write(session, prompt, key)
+            standing = await self._write(session, prompt, use)
             waking |= await wake(self.context, self.context.backend.get(session_id))
         await outbox.deliver(self.context.relay, session_id)
         return MessageSent(message=standing, waking=waking)
 
-    async def _standing(self, session_id: str, prompt: Prompt, key: str) -> SentMessage | None:
-        async with self.context.engine.connect() as connection:
-            return await _find(MessageRepository(connection), session_id, prompt, key)
+    def _key_use(self, session_id: str, request: SendMessage, key: str | None) -> KeyUse | None:
+        if key is None:
+            return None
+        digest = content_digest(request.model_copy(update={"id": None}))
+        return KeyUse(self.principal.user_id, f"messages:{session_id}", key, digest)
 
-    async def _write(self, session: ClaudeSession, prompt: Prompt, key: str | None) -> SentMessage:
-        """Write message and input down, both or neither."""
+    async def _standing(self, session_id: str, use: KeyUse) -> SentMessage | None:
+        async with self.context.engine.connect() as connection:
+            claim = await KeyRepository(connection).find(use, self.context.clock())
+            return None if claim is None else await _sent(connection, session_id, use, claim)
+
+    async def _write(
+        self, session: ClaudeSession, prompt: Prompt, use: KeyUse | None
+    ) -> SentMessage:
+        """Write key, message and input down: all or nothing."""
         moment = self.context.clock()
         new = NewMessage(
             session_id=id_of(session),
@@ -81,14 +88,15 @@ class MessageService:
             created_at=moment,
         )
         async with self.context.engine.begin() as connection:
+            if use is not None:
+                keep = timedelta(hours=self.context.settings.http.idempotency_hours)
+                claim = await KeyRepository(connection).claim(use, new.id, moment, keep)
+                if not claim.is_new:  # another request with the same key was faster
+                    return await _sent(connection, new.session_id, use, claim)
             sessions = SessionRepository(connection)
             await sessions.add(row_for(session, moment))
             await sessions.change(new.session_id, {"last_accessed_at": moment})
-            repository = MessageRepository(connection)
-            if not await repository.add(new):  # another request with the same key was faster
-                standing = await _find(repository, new.session_id, prompt, key or "")
-                if standing is not None:
-                    return standing
+            await MessageRepository(connection).add(new)
             await outbox.put(connection, new.session_id, prompt, moment)
         return SentMessage(
             id=new.id,
@@ -135,21 +143,17 @@ class MessageService:
             return heads, await repository.children(session_id, turns)
 
 
-async def _find(
-    repository: MessageRepository, session_id: str, prompt: Prompt, key: str
-) -> SentMessage | None:
-    """Return the message that was sent under the same key.
+async def _sent(
+    connection: AsyncConnection, session_id: str, use: KeyUse, claim: Claim
+) -> SentMessage:
+    """Return the message that was sent under the key.
 
     Raises:
-        KeyReused: if its content was another.
+        KeySpent: if it is no longer kept.
     """
-    row = await repository.get(session_id, prompt.input_id)
+    row = await MessageRepository(connection).get(session_id, claim.object_id)
     if row is None:
-        return None
-    body = await repository.input_body(session_id, prompt.input_id)
-    same = decode_input(body.encode()) == prompt if body else row.content == prompt.content
-    if not same:
-        raise KeyReused(key)
+        raise KeySpent(use.key, "message", claim.object_id)
     return SentMessage(
         id=row.id,
         session_id=session_id,

@@ -53,9 +53,7 @@ def build(request: CreateSession, session_id: str, owner: str, *, local_paths: b
     )
 
 
-def row_of(
-    request: CreateSession, new: NewSession, digest: str | None, moment: datetime
-) -> SessionRow:
+def row_of(request: CreateSession, new: NewSession, moment: datetime) -> SessionRow:
     """Return the row that goes with the new session."""
     assert new.spec.repository is not None  # noqa: S101 - `build` never leaves it out
     return SessionRow(
@@ -65,11 +63,11 @@ def row_of(
         context=request.context,
         metadata=request.metadata.stored() if request.metadata else None,
         project_path=request.project_path or new.spec.repository.url,
-        request_digest=digest,
         archived=False,
         created_at=moment,
         updated_at=moment,
         last_accessed_at=moment,
+        run_requested_at=moment,
     )
 
 
@@ -84,7 +82,6 @@ def row_for(session: ClaudeSession, moment: datetime) -> SessionRow:
         context=None,
         metadata=None,
         project_path=repository.url if repository else "",
-        request_digest=None,
         archived=False,
         created_at=created,
         updated_at=created,

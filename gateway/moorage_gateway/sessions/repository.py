@@ -24,11 +24,11 @@ class SessionRow:
     context: Any
     metadata: dict[str, Any] | None
     project_path: str
-    request_digest: str | None
     archived: bool
     created_at: datetime
     updated_at: datetime
     last_accessed_at: datetime
+    run_requested_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

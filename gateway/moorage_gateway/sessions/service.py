@@ -1,7 +1,6 @@
 """What can be done with sessions."""
 
 import asyncio
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +8,15 @@ from typing import Any
 import structlog
 
 from moorage_api.resources import ClaudeSession
-from moorage_gateway.auth.access import id_of, visible_session, visible_sessions
+from moorage_gateway.auth.access import id_of, visible_sessions
 from moorage_gateway.auth.principal import Principal
-from moorage_gateway.backends.interface import NewSession, SessionExists, SessionMissing
+from moorage_gateway.backends.interface import SessionMissing
 from moorage_gateway.context import Context
-from moorage_gateway.errors import KeyReused, NotFound, SessionFinished
-from moorage_gateway.requests import content_digest, derived_id
-from moorage_gateway.sessions.creation import build, row_for, row_of
+from moorage_gateway.errors import NotFound, SessionFinished
+from moorage_gateway.sessions import waking
+from moorage_gateway.sessions.creation import row_for
 from moorage_gateway.sessions.live import NOTHING, read_live
+from moorage_gateway.sessions.making import SessionMaker
 from moorage_gateway.sessions.repository import Recorded, SessionRepository
 from moorage_gateway.sessions.schemas import (
     CreateSession,
@@ -39,37 +39,15 @@ class SessionService:
     principal: Principal
 
     async def create(self, request: CreateSession, key: str | None) -> SessionView:
-        """Create a session; with the same key and content again, return the same one."""
-        user = self.principal.user_id
-        session_id = str(uuid.uuid4()) if key is None else derived_id("session", user, key)
-        digest = None if key is None else content_digest(request)
-        new = build(
-            request,
-            session_id,
-            user,
-            local_paths=self.context.settings.sessions.allow_local_paths,
-        )
-        row = row_of(request, new, digest, self.context.clock())
-        async with self.context.engine.begin() as connection:
-            repository = SessionRepository(connection)
-            added = await repository.add(row)
-            standing = row if added else await repository.get(session_id)
-        if standing is not None and standing.request_digest != digest:
-            raise KeyReused(key or "")
-        session = await self._create(new, undo=added)
-        return await self.describe(session)
+        """Create a session; with the same key and content again, return the same one.
 
-    async def _create(self, new: NewSession, *, undo: bool) -> ClaudeSession:
-        """Create the resource, unless it is there; if that fails, remove the row that was made."""
-        backend = self.context.backend
-        try:
-            return await backend.create(new)
-        except SessionExists:
-            return visible_session(backend, self.principal, new.session_id)
-        except Exception:
-            if undo:
-                await self._forget(new.session_id)
-            raise
+        Raises:
+            KeyReused: if the key was used with another content.
+            KeySpent: if the key's session was deleted since.
+            QuotaReached: if the user has as many sessions as they may.
+        """
+        session = await SessionMaker(self.context, self.principal.user_id).make(request, key)
+        return await self.describe(session)
 
     async def _forget(self, session_id: str) -> None:
         async with self.context.engine.begin() as connection:
@@ -144,8 +122,9 @@ class SessionService:
         if phase.finished:
             raise SessionFinished(id_of(session), phase)
         if session.spec.suspend != suspend:
+            change = waking.suspend if suspend else waking.resume
             try:
-                session = await self.context.backend.suspend(id_of(session), suspend=suspend)
+                session = await change(self.context, session)
             except SessionMissing:
                 raise NotFound("session", id_of(session)) from None
         return await self.describe(session)

@@ -1,15 +1,52 @@
-"""Suspended sessions are woken by whatever gives them work."""
+"""Suspended sessions are run again: on request, or by whatever gives them work."""
 
 from moorage_api.resources import ClaudeSession, Phase
 from moorage_gateway.auth.access import id_of
 from moorage_gateway.context import Context
+from moorage_gateway.quotas.repository import QuotaRepository
+from moorage_gateway.quotas.service import QuotaService
+from moorage_gateway.sessions.creation import row_for
+from moorage_gateway.sessions.repository import SessionRepository
 
 
 async def wake(context: Context, session: ClaudeSession) -> bool:
-    """Run the session again if it is suspended or about to be; returns whether it was."""
+    """Run the session again if it is suspended or about to be; returns whether it was.
+
+    Raises:
+        QuotaReached: if its owner has as many running as they may.
+    """
     if session.status.phase.finished:
         return False
     if not session.spec.suspend and session.status.phase is not Phase.SUSPENDED:
         return False
-    await context.backend.suspend(id_of(session), suspend=False)
+    await resume(context, session)
     return True
+
+
+async def resume(context: Context, session: ClaudeSession) -> ClaudeSession:
+    """Run the session again.
+
+    Raises:
+        QuotaReached: if its owner has as many running as they may.
+        SessionMissing: if there is no such session any more.
+    """
+    moment = context.clock()
+    if session.spec.suspend:  # else it counts already
+        async with context.engine.begin() as connection:
+            if session.spec.owner is not None:
+                await QuotaService(context).admit(connection, session.spec.owner, create=False)
+            await SessionRepository(connection).add(row_for(session, moment))
+            await QuotaRepository(connection).note_run(id_of(session), moment)
+    return await context.backend.suspend(id_of(session), suspend=False)
+
+
+async def suspend(context: Context, session: ClaudeSession) -> ClaudeSession:
+    """Stop the session's runner; it no longer counts as running.
+
+    Raises:
+        SessionMissing: if there is no such session any more.
+    """
+    stopped = await context.backend.suspend(id_of(session), suspend=True)
+    async with context.engine.begin() as connection:
+        await QuotaRepository(connection).note_run(id_of(session), None)
+    return stopped

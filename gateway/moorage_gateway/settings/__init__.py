@@ -9,7 +9,7 @@ docs/settings.md is generated from these models. One module per section; `root` 
 from moorage_gateway.settings.base import PREFIX, Group, Leaf, Words, is_loopback, leaves
 from moorage_gateway.settings.features import FileSettings, SessionSettings
 from moorage_gateway.settings.http import HttpSettings
-from moorage_gateway.settings.limits import LimitSettings
+from moorage_gateway.settings.limits import LimitSettings, QuotaSettings
 from moorage_gateway.settings.loading import SettingsRefused, load_settings
 from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
 from moorage_gateway.settings.report import report
@@ -27,6 +27,7 @@ __all__ = [
     "LimitSettings",
     "LogSettings",
     "MetricsSettings",
+    "QuotaSettings",
     "RedisSettings",
     "SessionSettings",
     "Settings",

@@ -74,6 +74,14 @@ class HttpSettings(Group):
             "load balancer takes to notice.",
         ),
     ] = 3.0
+    idempotency_hours: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=8760,
+            description="How long an Idempotency-Key stands for what it made. Then it is new.",
+        ),
+    ] = 24.0
     shutdown_seconds: Annotated[
         float, Field(gt=0, le=600, description="How long open requests may take at the end.")
     ] = 10.0

@@ -1,4 +1,4 @@
-"""How much may be asked for."""
+"""How much may be asked for, and how many sessions somebody may have."""
 
 from typing import Annotated
 
@@ -53,3 +53,26 @@ class LimitSettings(Group):
             "and log-ins and registrations are refused.",
         ),
     ] = 2.0
+
+
+class QuotaSettings(Group):
+    """How many sessions each user may have. An admin can set other numbers for a user."""
+
+    sessions_running: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1_000_000,
+            description="Sessions of a user that run at once: neither suspended nor ended. "
+            "0: no limit, as in an embedded run.",
+        ),
+    ] = 10
+    sessions_created: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1_000_000,
+            description="Sessions of a user that there are, in whatever phase. 0: no limit, as in "
+            "an embedded run.",
+        ),
+    ] = 100

@@ -15,7 +15,7 @@ from pydantic_settings import (
 from moorage_gateway.settings.base import PREFIX, SEPARATOR, is_loopback, leaves
 from moorage_gateway.settings.features import FileSettings, SessionSettings
 from moorage_gateway.settings.http import HttpSettings
-from moorage_gateway.settings.limits import LimitSettings
+from moorage_gateway.settings.limits import LimitSettings, QuotaSettings
 from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
 from moorage_gateway.settings.secrets import SUFFIX, read_files
 from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings
@@ -89,6 +89,7 @@ class Settings(BaseSettings):
     sessions: SessionSettings = SessionSettings()
     files: FileSettings = FileSettings()
     limits: LimitSettings = LimitSettings()
+    quotas: QuotaSettings = QuotaSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()

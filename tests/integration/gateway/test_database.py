@@ -1,6 +1,7 @@
 """Migrations: up, down, and no drift from the tables; SQLite as it must be told to be."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def _definitions(connection: Connection) -> dict[str, set[str]]:
     """Return each table's parts, which the comparison by Alembic leaves out (cascades, autoinc)."""
     query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
     return {
-        name: {part.strip(" ,") for part in sql.splitlines()}
+        name: {part.strip() for part in re.split(r"[\n,]+", sql) if part.strip()}
         for name, sql in connection.execute(text(query))
         if name not in {"alembic_version", "sqlite_sequence"}
     }

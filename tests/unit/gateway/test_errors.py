@@ -44,6 +44,8 @@ FACTS: dict[str, tuple[Any, ...]] = {
     "MethodNotAllowed": ("GET",),
     "Conflict": ("no",),
     "KeyReused": ("key",),
+    "KeySpent": ("key", "session", "id"),
+    "QuotaReached": ("sessionsRunning", 3, 3),
     "AlreadyDecided": ("id", {"decision": "allow"}),
     "AlreadyResolved": ("id", "expired"),
     "SessionFinished": ("id", "Failed"),
