@@ -9,14 +9,16 @@ PACKAGES := $(wildcard crds/moorage_* operator/moorage_* gateway/moorage_* runne
 # Two workers: the tests that matter most run real servers, which want the other half of a core.
 WORKERS ?= 2
 ARGS ?=
+NODES ?= 3
 REPO ?=
 PROMPT ?=
 
-.PHONY: help run check generate format test bench lock lock-images images install clean
+.PHONY: help run check generate format test bench lock lock-images images install clean \
+	cluster-up cluster-down cluster-test
 .DEFAULT_GOAL := help
 
 help: ## list what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 21
 
 install: $(STAMP) ## make the virtual environment in .venv, as locked
 
@@ -50,6 +52,15 @@ test: $(STAMP) ## run unit and integration tests: ARGS="-k name"
 
 bench: $(STAMP) ## measure; a table here, JSON in bench-results/
 	$(BIN)/python -m performance $(ARGS)
+
+cluster-up: $(STAMP) ## make a Kubernetes cluster on this machine, with kind: NODES=1 for a small one
+	$(BIN)/python -m cluster up --nodes=$(NODES)
+
+cluster-down: $(STAMP) ## remove it, and all that was started or mounted for it
+	$(BIN)/python -m cluster down
+
+cluster-test: $(STAMP) ## check that the cluster works, and that nothing of it stays behind
+	$(BIN)/pytest tests/cluster $(ARGS)
 
 lock: $(STAMP) ## resolve dependencies anew into requirements/
 	$(BIN)/uv pip compile $(LOCK) --upgrade requirements/uv.in -o requirements/uv.txt

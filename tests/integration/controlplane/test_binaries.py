@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage_testing.controlplane.binaries import TOOLS, binary, versions_hash
+from moorage_testing.controlplane.binaries import TOOLS, binary
 from moorage_testing.controlplane.errors import BinaryMissing, BuildFailed
 
 STAND_IN = """#!/bin/sh
@@ -53,7 +53,8 @@ def test_each_tool_has_a_pinned_version() -> None:
 
 def test_it_is_built_once_and_whole(machine: Machine) -> None:
     path = binary("etcd")
-    assert path == machine.cache / versions_hash() / "etcd"
+    assert path == TOOLS["etcd"].cached
+    assert path.is_relative_to(machine.cache)
     assert os.access(path, os.X_OK)
     assert binary("etcd") == path
     (call,) = machine.calls.read_text().splitlines()
@@ -94,7 +95,7 @@ def test_a_build_that_fails_leaves_nothing_and_is_tried_again(machine: Machine) 
     machine.install_go(FAIL)
     with pytest.raises(BuildFailed, match=r"etcd could not be built: go: checksum mismatch"):
         binary("etcd")
-    assert not (machine.cache / versions_hash() / "etcd").exists()
+    assert not TOOLS["etcd"].cached.exists()
     machine.install_go(BUILD)
     assert binary("etcd").is_file()
 

@@ -1,10 +1,12 @@
-"""Finds the binaries of a Kubernetes control plane, or builds them once from Go modules.
+"""Finds the binaries of Kubernetes and what belongs to it, or builds them once from Go modules.
 
 Where they come from, in this order: the folder in KUBEBUILDER_ASSETS; the cache in
 ``$XDG_CACHE_HOME/moorage/controlplane/VERSIONS`` (or ~/.cache); a build from the modules in
 ``modules/``, whose go.mod pins every version and whose go.sum every content. Each binary is built
 when it is first asked for, in a folder of its own, and renamed into the cache when it is whole.
 A lock on a file keeps two processes from building the same.
+
+A control plane for tests takes a few of them; a whole cluster (``tests/cluster``) takes all.
 """
 
 import fcntl
@@ -57,6 +59,11 @@ class Tool:
         return pinned[1]
 
     @property
+    def cached(self) -> Path:
+        """Where it is in the cache, built or not."""
+        return cache_folder() / module_hash(self.module) / self.name
+
+    @property
     def linker_flags(self) -> str:
         """No symbols; and the version, without which kubectl and others see v0.0.0."""
         if self.module != "kubernetes":
@@ -68,19 +75,50 @@ class Tool:
         )
 
 
+_KUBERNETES: Final = {
+    "kube-apiserver": "4 minutes",
+    "kube-controller-manager": "2 minutes",
+    "kube-scheduler": "1 minute",
+    "kube-proxy": "1 minute",
+    "kubeadm": "1 minute",
+    "kubectl": "1 minute",
+    "kubelet": "2 minutes",
+}
+_CONTAINERD: Final = "github.com/containerd/containerd/v2/cmd"
+
 TOOLS: Final = {
     tool.name: tool
     for tool in (
-        Tool("etcd", "etcd", "go.etcd.io/etcd/server/v3", "half a minute"),
-        Tool("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", "4 minutes"),
-        Tool("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl", "1 minute"),
-        Tool(
-            "kube-controller-manager",
-            "kubernetes",
-            "k8s.io/kubernetes/cmd/kube-controller-manager",
-            "2 minutes",
+        *(
+            Tool(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", about)
+            for name, about in _KUBERNETES.items()
         ),
+        Tool("etcd", "etcd", "go.etcd.io/etcd/server/v3", "half a minute"),
         Tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", "1 minute"),
+        Tool("containerd", "containerd", f"{_CONTAINERD}/containerd", "1 minute"),
+        Tool(
+            "containerd-shim-runc-v2",
+            "containerd",
+            f"{_CONTAINERD}/containerd-shim-runc-v2",
+            "half a minute",
+        ),
+        Tool("ctr", "containerd", f"{_CONTAINERD}/ctr", "half a minute"),
+        Tool("coredns", "coredns", "github.com/coredns/coredns", "2 minutes"),
+        Tool("crictl", "crictl", "sigs.k8s.io/cri-tools/cmd/crictl", "1 minute"),
+        Tool("helm", "helm", "helm.sh/helm/v4/cmd/helm", "2 minutes"),
+        Tool("kind", "kind", "sigs.k8s.io/kind", "half a minute"),
+        Tool(
+            "local-path-provisioner",
+            "local-path",
+            "github.com/rancher/local-path-provisioner",
+            "1 minute",
+        ),
+        Tool(
+            "kube-router",
+            "kube-router",
+            "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+            "1 minute",
+        ),
     )
 }
 
@@ -93,10 +131,10 @@ def cache_folder() -> Path:
     return folder
 
 
-def versions_hash() -> str:
-    """Return what changes when a pinned version, a checksum or the kind of machine does."""
+def module_hash(module: str) -> str:
+    """Return what changes when a module's pins, its checksums or the kind of machine do."""
     digest = hashlib.sha256(f"{platform.system()} {platform.machine()}".encode())
-    for path in sorted(MODULES.glob("*/go.*")):
+    for path in sorted((MODULES / module).glob("go.*")):
         digest.update(f"\0{path.relative_to(MODULES)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -108,7 +146,7 @@ def binary(name: str) -> Path:
         BinaryMissing: if it is nowhere and cannot be built.
     """
     tool = TOOLS[name]
-    target = cache_folder() / versions_hash() / name
+    target = tool.cached
     for candidate in (_asset(name), target):
         if candidate is not None and candidate.is_file():
             return candidate

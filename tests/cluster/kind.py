@@ -1,0 +1,188 @@
+"""The cluster itself: made, found, loaded with images and removed with kind's command."""
+
+import json
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from cluster.engines import Engine
+from cluster.errors import CommandFailed, NotUp, PortTaken
+from cluster.node.image import ensure_base, ensure_node
+from cluster.places import home, kubeconfig, logs
+from cluster.steps import Words, ask, run, say, step
+from cluster.tools import tool
+
+CONFIG: Final = Path(__file__).with_name("kind.yaml")
+_TEMPLATE: Final[dict[str, Any]] = yaml.safe_load(CONFIG.read_text())
+NAME: Final[str] = _TEMPLATE["name"]
+_STORAGE: Final = "local-path-provisioner"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the cluster is to be."""
+
+    nodes: int = len(_TEMPLATE["nodes"])
+    """1: a control plane that runs pods too; more: as many workers beside it."""
+    port: int = 8080
+    """Port of the gateway on 127.0.0.1."""
+
+
+def up(engine: Engine, wanted: Wanted) -> None:
+    """Make the cluster, unless it is there as wanted and answers."""
+    if engine.box is not None:
+        ensure_base(engine)
+    image = ensure_node(engine) if engine.box is not None else None
+    made = {"nodes": wanted.nodes, "port": wanted.port, "image": image}
+    if _made() == made and _answers():
+        say(f"the cluster is up already, with {wanted.nodes} nodes")
+        return
+    delete(engine)
+    with step(f"cluster of {wanted.nodes} nodes"):
+        _create(engine, wanted, image)
+    with step("waiting for nodes, names and volumes"):
+        _await_ready(wanted)
+    _note().write_text(json.dumps(made))
+
+
+def delete(engine: Engine) -> None:
+    """Remove the cluster, whole or half made."""
+    _note().unlink(missing_ok=True)
+    kubeconfig().unlink(missing_ok=True)
+    listed = engine.ask("ps", "--all", "--quiet", f"--filter=label=io.x-k8s.kind.cluster={NAME}")
+    if listed:
+        with step("removing the cluster"):
+            _kind(engine, "delete", "cluster", f"--name={NAME}")
+
+
+def load(engine: Engine, images: list[str]) -> None:
+    """Put images of the engine on every node; what is there already is not sent again.
+
+    Raises:
+        NotUp: if there is no cluster.
+    """
+    if _made() is None:
+        raise NotUp
+    for image in images:
+        with step(f"loading {image}"):
+            _kind(engine, "load", "docker-image", f"--name={NAME}", image)
+
+
+def state() -> str:
+    """Return one line on how the cluster stands."""
+    made = _made()
+    if made is None:
+        return "no cluster"
+    answers = "answers" if _answers() else "does not answer"
+    return f"{made['nodes']} nodes, gateway's port 127.0.0.1:{made['port']}, API server {answers}"
+
+
+def kubectl(*arguments: str, seconds: float = 60) -> str | None:
+    """Return what kubectl prints as the cluster's administrator, or None if it fails."""
+    return ask([tool("kubectl"), f"--kubeconfig={kubeconfig()}", *arguments], seconds=seconds)
+
+
+def _create(engine: Engine, wanted: Wanted, image: str | None) -> None:
+    ports = {"gateway": wanted.port, "api": _free_port()}
+    if not _is_free(wanted.port):
+        raise PortTaken(wanted.port)
+    if engine.box is not None:
+        for port in ports.values():
+            engine.box.forward(port)
+    config = home() / "kind.yaml"
+    config.write_text(yaml.safe_dump(config_for(wanted, ports["api"])))
+    options = [f"--image={image}"] if image else []
+    command = ["create", "cluster", f"--config={config}", f"--kubeconfig={kubeconfig()}"]
+    try:
+        _kind(engine, *command, "--wait=180s", "--retain", *options)
+    except CommandFailed:
+        _kind(engine, "export", "logs", str(logs() / "nodes"), f"--name={NAME}")
+        say(f"what the nodes said is in {logs() / 'nodes'}")
+        raise
+
+
+def config_for(wanted: Wanted, api_port: int) -> dict[str, Any]:
+    """Return kind.yaml with the nodes that are wanted and the ports of this machine."""
+    control, worker = _TEMPLATE["nodes"][:2]
+    (mapping,) = control["extraPortMappings"]
+    control = {**control, "extraPortMappings": [{**mapping, "hostPort": wanted.port}]}
+    return {
+        **_TEMPLATE,
+        "networking": {**_TEMPLATE["networking"], "apiServerPort": api_port},
+        "nodes": [control, *([worker] * (wanted.nodes - 1))],
+    }
+
+
+def _await_ready(wanted: Wanted) -> None:
+    """Wait for what kind does not: each worker, the default account, names, volumes."""
+    workers = [f"node/{NAME}-worker{number or ''}" for number in (0, *range(2, wanted.nodes))]
+    waits = [
+        *(["wait", "--for=create", worker] for worker in workers[: wanted.nodes - 1]),
+        ["wait", "--for=condition=Ready", "nodes", "--all"],
+        ["wait", "--for=create", "serviceaccount/default"],
+        ["rollout", "status", "deployment/coredns", "--namespace=kube-system"],
+        ["rollout", "status", f"deployment/{_STORAGE}", "--namespace=local-path-storage"],
+    ]
+    for wait in waits:
+        command: Words = [tool("kubectl"), f"--kubeconfig={kubeconfig()}", *wait, "--timeout=180s"]
+        run(f"kubectl {' '.join(wait[:3])}", command, logs() / "kubectl.log")
+
+
+def _kind(engine: Engine, *arguments: str) -> None:
+    environment = {
+        **engine.environment,
+        "KIND_EXPERIMENTAL_PROVIDER": "docker",
+        "TMPDIR": str(_temporary()),
+    }
+    log = logs() / f"kind-{arguments[0]}.log"
+    run(f"kind {arguments[0]}", [tool("kind"), *arguments], log, environment=environment)
+
+
+def _temporary() -> Path:
+    """Return an empty folder for images on their way to the nodes."""
+    folder = home() / "tmp"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+def _note() -> Path:
+    return home() / "cluster.json"
+
+
+def _made() -> dict[str, Any] | None:
+    """Return what the cluster was made as, once that was finished."""
+    try:
+        made = json.loads(_note().read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return made if isinstance(made, dict) else None
+
+
+def _answers() -> bool:
+    ready = ("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=10s")
+    return kubectl(*ready, "--request-timeout=10s") is not None
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number: int = server.getsockname()[1]
+    return number
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def default_port() -> int:
+    """Return the gateway's port: MOORAGE_PORT, else 8080."""
+    return int(os.environ.get("MOORAGE_PORT") or 8080)

@@ -1,0 +1,93 @@
+"""Shows what is going on to the person who waits, and runs the programs that do it."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from cluster.errors import CommandFailed
+
+_PROGRESS_EVERY: Final = 20.0
+
+Words = Sequence[str | Path]
+"""A command line."""
+
+
+def say(text: str) -> None:
+    """Print a line for the person who waits."""
+    print(f"cluster: {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Say what begins, and how long it took once it is done."""
+    say(f"{what} ...")
+    started = time.monotonic()
+    yield
+    say(f"{what}: done in {time.monotonic() - started:.1f} s")
+
+
+def run(
+    what: str,
+    command: Words,
+    log: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> None:
+    """Run a program to its end, with a sign of life now and then; its words go to ``log``.
+
+    It is killed when this process ends, however that comes.
+
+    Raises:
+        CommandFailed: if it ends with an error.
+    """
+    started = time.monotonic()
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            ["setpriv", "--pdeathsig=KILL", "--", *map(str, command)],
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            while True:
+                try:
+                    code = process.wait(_PROGRESS_EVERY)
+                    break
+                except subprocess.TimeoutExpired:
+                    say(f"{what}: still at it after {time.monotonic() - started:.0f} s")
+        except BaseException:
+            process.kill()
+            raise
+    if code:
+        raise CommandFailed(what, code, log)
+
+
+def ask(
+    command: Words,
+    *,
+    environment: Mapping[str, str] | None = None,
+    seconds: float = 30,
+) -> str | None:
+    """Return what a program prints, without the white space around it; None if it fails."""
+    try:
+        done = subprocess.run(
+            [str(part) for part in command],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return None if done.returncode else done.stdout.strip()
