@@ -17,7 +17,9 @@ from cluster.errors import ClusterError, Impossible
 from cluster.places import home, logs
 from cluster.steps import ask, say, step
 
-_INIT: Final = Path(__file__).parent / "init.sh"
+_SCRIPTS: Final = tuple(
+    Path(__file__).parent / f"{name}.sh" for name in ("init", "network", "runc")
+)
 _NAMESPACES: Final = ("--pid", "--mount", "--uts", "--ipc", "--cgroup")
 _JOIN: Final = 'for group in $JOIN; do echo $$ > "$group" || exit 1; done; exec "$@"'
 _START: Final = 60.0
@@ -122,12 +124,15 @@ class Box:
     def _launch(self, tree: Path) -> None:
         for name in ("bin", "docker", "run"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        run = self.folder / "run"
+        for script in _SCRIPTS:  # copied, since the work tree may change while the box runs
+            shutil.copy2(script, run)
         self.docker.unlink(missing_ok=True)
         self.docker.symlink_to(tree / "usr" / "bin" / "docker")
         note = Note(kernel.read())
         note.write(self._note)
         unshare = ["unshare", "--fork", "--kill-child", "--propagation=private", *_NAMESPACES]
-        command = [*unshare, _INIT, tree, self.folder / "docker", self.folder / "run"]
+        command = [*unshare, run / "init.sh", tree, self.folder / "docker", run]
         with (logs() / "box.log").open("wb") as log:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", _JOIN, "join", *map(str, command)],

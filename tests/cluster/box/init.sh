@@ -4,7 +4,7 @@
 #   init.sh TREE DATA RUN
 # What is mounted or made here is all that is there afterwards; the host's files are out of sight.
 set -eu
-tree=$1 data=$2 run=$3 scripts=$(dirname "$0")
+tree=$1 data=$2 run=$3
 
 mount --bind "$tree" "$tree"
 cd "$tree"
@@ -20,11 +20,9 @@ ln -s /proc/self/fd dev/fd
 mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs dev/shm
 mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs tmp
 mount -t tmpfs -o mode=755,nosuid,nodev tmpfs run
-mkdir -p run/box run/scripts run/host run/cgroup var/lib/docker
+mkdir -p run/box run/host run/cgroup var/lib/docker
 mount --bind "$run" run/box
 mount --bind "$data" var/lib/docker
-mount --bind "$scripts" run/scripts
-mount -o remount,bind,ro run/scripts
 
 # The root of each hierarchy as the box sees it is the box's own cgroup.
 cp /proc/mounts run/mounts
@@ -59,4 +57,4 @@ mkfifo run/ready
 slirp4netns --configure --mtu=65520 --disable-host-loopback --netns-type=path \
     --api-socket=/run/box/forward.sock --ready-fd=3 /run/netns/box tap0 3> run/ready &
 [ "$(head -c 1 run/ready)" = 1 ]
-exec tini -g -- ip netns exec box /run/scripts/network.sh
+exec tini -g -- ip netns exec box /run/box/network.sh

@@ -10,6 +10,6 @@ iptables -t nat -A PREROUTING -i tap0 -d 10.0.2.100 -j DNAT --to-destination 127
 bounding=$(sed -n 's/^CapBnd:\t//p' /proc/self/status)
 sys_resource=24
 if [ $((0x$bounding >> sys_resource & 1)) = 0 ]; then
-    set -- --add-runtime=reduced=/run/scripts/runc.sh --default-runtime=reduced
+    set -- --add-runtime=reduced=/run/box/runc.sh --default-runtime=reduced
 fi
 exec dockerd --host=unix:///run/box/docker.sock --pidfile=/run/docker.pid "$@"

@@ -17,7 +17,10 @@ from moorage_testing.controlplane.toolchain import environment, find_go
 
 BASE: Final = "debian:bookworm-slim"
 _HERE: Final = Path(__file__).parent
-_STORAGE: Final = "moorage.local/local-path-provisioner:1"
+_OURS: Final = {
+    name: f"moorage.local/{name}:1" for name in ("kube-router", "local-path-provisioner")
+}
+"""What kubeadm knows nothing of: our manifests name them."""
 _NODE: Final = (
     "containerd",
     "containerd-shim-runc-v2",
@@ -34,7 +37,7 @@ _PODS: Final = (
     "kube-proxy",
     "etcd",
     "coredns",
-    "local-path-provisioner",
+    *_OURS,
 )
 
 
@@ -130,7 +133,7 @@ def _names(kubeadm: Path) -> dict[str, str]:
     if not listed:
         raise ClusterError(f"{kubeadm} does not list the images of Kubernetes {version}")
     named = {image.rpartition("/")[2].partition(":")[0]: image for image in listed.split()}
-    return {**named, "local-path-provisioner": _STORAGE}
+    return named | _OURS
 
 
 def _build(engine: Engine, context: Path, image: str, dockerfile: str, *options: str) -> None:

@@ -36,7 +36,19 @@ FROM network AS kube-proxy
 COPY bin/kube-proxy /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/kube-proxy"]
 
-# Also what it starts to make and remove a volume's folder.
-FROM debian:bookworm-slim AS local-path-provisioner
+FROM network AS kube-router
+COPY bin/kube-router /usr/local/bin/
+ENTRYPOINT ["/usr/local/bin/kube-router"]
+
+FROM debian:bookworm-slim AS shell
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends busybox-static \
+    && mkdir -p /small/bin \
+    && cp /bin/busybox /small/bin/ \
+    && for name in sh mkdir rm; do ln -s busybox /small/bin/$name; done
+
+# The shell is for the pods that it starts to make or remove a volume's folder.
+FROM scratch AS local-path-provisioner
+COPY --from=shell /small/ /
 COPY bin/local-path-provisioner /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/local-path-provisioner"]
