@@ -174,7 +174,7 @@ class Store:
         version = version_of((body.get("metadata") or {}).get("resourceVersion"))
         record = self._records.get(uid)
         if record is None:
-            if uid:
+            if uid and version > self._early.get(uid, (None, 0))[1]:
                 self._early[uid] = pod_seen(body), version
             return ()
         if version <= record.pod_version:

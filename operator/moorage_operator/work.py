@@ -63,12 +63,13 @@ class WorkQueue:
 
     def add_after(self, uid: str, wait: timedelta) -> None:
         """Have a session looked at after a wait, unless it is due sooner anyway."""
-        due = self._clock() + min(max(wait.total_seconds(), 0.0), _LONGEST)
+        now = self._clock()
+        due = now + min(max(wait.total_seconds(), 0.0), _LONGEST)
         if due >= self._due.get(uid, float("inf")):
             return
         self._due[uid] = due
         heapq.heappush(self._heap, (due, uid))
-        if self._heap[0] == (due, uid):
+        if due <= now or self._heap[0] == (due, uid):
             self._sooner.set()
         if len(self._heap) > 2 * len(self._due) + _SLACK:  # what was put off or done since
             self._heap = [(due, uid) for uid, due in self._due.items()]

@@ -55,9 +55,11 @@ class RunnerUnderTest:
         spec: Mapping[str, Any] | None = None,
         module: str = "moorage_runner",
         policy: RetryPolicy | None = None,
+        login: str | None = None,
     ) -> None:
         self.root = root
         self.server = redis
+        self._login = login or redis.url
         self.model = model
         self.session_id = session_id
         self.keys = SessionKeys(session_id)
@@ -84,7 +86,7 @@ class RunnerUnderTest:
         return {
             "MOORAGE_SESSION_ID": self.session_id,
             "MOORAGE_SESSION_SPEC": str(self.root / "spec.json"),
-            "MOORAGE_REDIS_URL": self.server.url,
+            "MOORAGE_REDIS_URL": self._login,
             "MOORAGE_WORKSPACE": str(self.workspace),
             "MOORAGE_TERMINATION_LOG": str(self.termination_log),
             "ANTHROPIC_BASE_URL": self.model.url,

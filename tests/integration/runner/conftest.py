@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from moorage_scripted_model import RunningModel, running_model
+from moorage_testing.limited import limited_login
 from moorage_testing.pod import Image, PodUnderTest
 from moorage_testing.pod_fixtures import image, shared  # noqa: F401 - fixtures
 from moorage_testing.redis import RedisServer, running_redis
@@ -38,7 +39,10 @@ def make_runner(
     made: list[RunnerUnderTest] = []
 
     def make(redis: RedisServer = redis_server, **options: Any) -> RunnerUnderTest:
-        arguments = (shared / f"session-{len(made)}", redis, model, str(uuid4()))
+        session_id = str(uuid4())
+        if redis is redis_server:  # never restarted: a session's user lasts, as it does in a pod
+            options["login"] = limited_login(redis.url, session_id)
+        arguments = (shared / f"session-{len(made)}", redis, model, session_id)
         if request.param == "pod":
             made.append(PodUnderTest(image, *arguments, **options))
         else:

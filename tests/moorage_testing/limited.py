@@ -1,0 +1,42 @@
+"""A runner's own login in Redis, made as the operator makes it: its keys, its commands, no more."""
+
+import asyncio
+
+from kubernetes.aio.client import ApiClient, Configuration
+
+from moorage_api.base import now
+from moorage_api.redis_client import make_redis
+from moorage_api.resources import ClaudeSession
+from moorage_operator.build import Subject
+from moorage_operator.kube import KubernetesApi
+from moorage_operator.redis_users import RedisUsers
+
+PREFIX = "session.test."
+
+
+def limited_login(url: str, session_id: str) -> str:
+    """Create the user of a session; return the URL that its runner logs in with."""
+    return asyncio.run(_granted(url, session_id))
+
+
+async def _granted(url: str, session_id: str) -> str:
+    redis = make_redis(url)
+    client = ApiClient(Configuration())
+    try:
+        users = RedisUsers(redis, KubernetesApi(client), now, session_url=url, prefix=PREFIX)
+        login = users.new_login(session_id)
+        await users.grant(_subject(session_id), login)
+        return login.redis_url.get_secret_value()
+    finally:
+        await redis.aclose()
+        await client.close()
+
+
+def _subject(session_id: str) -> Subject:
+    session = ClaudeSession.model_validate(
+        {
+            "metadata": {"name": "session", "namespace": "default", "uid": session_id},
+            "spec": {"repository": {"url": "https://example.com/r.git"}},
+        }
+    )
+    return Subject(session, session.spec)
