@@ -50,6 +50,9 @@ def _run(settings: OperatorSettings) -> int:
     except (ConfigException, OSError) as error:
         sys.stderr.write(f"The operator cannot start: {error}\n")
         return 1
+    except Exception:  # a fault, or kopf gave up: another process begins anew
+        log.exception("ends by a fault")
+        return 1
     return 0
 
 

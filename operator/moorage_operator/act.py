@@ -5,6 +5,7 @@ although the plan found none means that the plan was decided from an old view.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -33,7 +34,7 @@ from moorage_operator.build import (
 )
 from moorage_operator.build.metadata import Manifest
 from moorage_operator.build.pod import mark_patch
-from moorage_operator.errors import ObjectGoneError, ViewOutdatedError
+from moorage_operator.errors import ObjectGoneError, RefusedError, ViewOutdatedError
 from moorage_operator.plan import Plan, Step, WriteStatus
 from moorage_operator.settings import PodSettings
 
@@ -187,7 +188,9 @@ class _Work:
 
     async def _protect(self, namespace: str) -> None:
         """See that a budget for pods at work is there, before there is one."""
-        if namespace not in self._protected:
+        if namespace in self._protected:
+            return
+        with suppress(RefusedError):  # the mark is for autoscalers too, and worth it without
             await self._create_once(lambda: build_budget(namespace))
             self._protected.add(namespace)
 

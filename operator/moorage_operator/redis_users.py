@@ -57,8 +57,6 @@ class RedisUsers:
         self._granted: dict[str, datetime] = {}
         self.known: set[str] = set()
         """Sessions whose user exists, as far as Redis said or was told."""
-        self.looked = False
-        """Whether Redis was ever asked for them."""
 
     def new_login(self, session_id: str) -> Login:
         """Make up a login by chance."""
@@ -120,7 +118,6 @@ class RedisUsers:
         self.known = {
             each.removeprefix(self._prefix) for each in texts if each.startswith(self._prefix)
         }
-        self.looked = True
         return self.known
 
     def _name(self, session_id: str) -> str:

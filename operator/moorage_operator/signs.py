@@ -27,11 +27,10 @@ class Signs:
         self.reachable_since: datetime | None = None
         """None: it does not answer."""
 
-    def answered(self) -> datetime:
-        """Note that Redis answers; return since when."""
+    def answered(self) -> None:
+        """Note that Redis answers, and that its users are known."""
         if self.reachable_since is None:
             self.reachable_since = self._clock()
-        return self.reachable_since
 
     def failed(self) -> None:
         """Note that Redis does not answer."""
@@ -42,10 +41,11 @@ class Signs:
 
         Of a session that never had a pod nothing can be there.
         """
-        if not self._users.looked:
-            return None  # or every user would be taken for lost
-        if self.reachable_since is not None and _is_new(record):
-            return self._live(record, None)
+        since = self.reachable_since
+        if since is None:
+            return None  # the sweep finds out when it is back, and which users it knows then
+        if _is_new(record):
+            return self._live(record, since, None)
         read = await self._states.read([record.uid])
         if read is None:
             self.failed()
@@ -59,7 +59,7 @@ class Signs:
                 return None
             waiting = asked
         remember(record, sign)
-        return self._live(record, state, inputs_waiting=bool(waiting))
+        return self._live(record, since, state, inputs_waiting=bool(waiting))
 
     def _rests(self, state: SessionState | None) -> bool:
         if state is None or state.activity is not Activity.IDLE:
@@ -68,9 +68,14 @@ class Signs:
         return last is None or self._clock() - last > _REST
 
     def _live(
-        self, record: Record, state: SessionState | None, *, inputs_waiting: bool = False
+        self,
+        record: Record,
+        since: datetime,
+        state: SessionState | None,
+        *,
+        inputs_waiting: bool = False,
     ) -> Live:
-        since, granted = self.answered(), self._users.granted_at(record.uid)
+        granted = self._users.granted_at(record.uid)
         return Live(
             reachable_since=since if granted is None else max(since, granted),
             state=state,

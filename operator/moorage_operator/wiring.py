@@ -149,7 +149,7 @@ def assemble(process: Process) -> Parts:
         api,
         now,
         session_url=settings.redis.session_url,
-        prefix=f"session.{settings.lease.namespace}.",
+        prefix=f"session.{settings.lease.namespace}.{settings.lease.name}.",
     )
     signs = Signs(states, users, now)
     reconciler = Reconciler(

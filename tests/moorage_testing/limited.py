@@ -29,7 +29,7 @@ async def _granted(url: str, session_id: str) -> str:
         return login.redis_url.get_secret_value()
     finally:
         await redis.aclose()
-        await client.close()
+        await client.close()  # type: ignore[no-untyped-call]
 
 
 def _subject(session_id: str) -> Subject:

@@ -92,7 +92,7 @@ def test_a_list_of_pods_proves_that_an_older_session_has_none(version: int, know
 
 
 def test_a_template_concerns_those_that_name_it() -> None:
-    users = {"templateRef": {"name": "base"}}
+    users: dict[str, Any] = {"templateRef": {"name": "base"}}
     store = filled((SESSION, session_body(**users)), (SESSION, session_body(uid=OTHER)))
     assert store.put(TEMPLATE, template_body()) == (UID,)
     assert store.template("team-a", "base") is not None
