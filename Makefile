@@ -13,12 +13,12 @@ NODES ?= 3
 REPO ?=
 PROMPT ?=
 
-.PHONY: help run check generate format test bench lock lock-images images install clean \
-	cluster-up cluster-down cluster-test
+.PHONY: help run check generate format test bench bench-operator lock lock-images images install \
+	clean cluster-up cluster-down cluster-test
 .DEFAULT_GOAL := help
 
 help: ## list what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 21
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 install: $(STAMP) ## make the virtual environment in .venv, as locked
 
@@ -52,6 +52,9 @@ test: $(STAMP) ## run unit and integration tests: ARGS="-k name"
 
 bench: $(STAMP) ## measure; a table here, JSON in bench-results/
 	$(BIN)/python -m performance $(ARGS)
+
+bench-operator: $(STAMP) ## measure the operator on a real API server: ARGS="--quick"
+	$(BIN)/python -m performance.operator $(ARGS)
 
 cluster-up: $(STAMP) ## make a Kubernetes cluster on this machine, with kind: NODES=1 for a small one
 	$(BIN)/python -m cluster up --nodes=$(NODES)

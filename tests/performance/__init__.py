@@ -5,8 +5,11 @@ benches: streams, fanout, idle, messages. The table goes to stdout, everything m
 ``bench-results/bench.json`` (``--output``). It measures and judges nothing: a missed target is
 said, and the exit status is 0 all the same; it is 1 only where something could not be measured.
 
-Modules: benches (what is run), live and answers (the measurements), messages (a client of one
-session), stage (Moorage as a process), seeding (sessions without a runner), spare (the runner
-that is kept warm), generator and toolchain (the load generator, in Go in loadgen/), procfs (what
-a process uses), figures (values beside their targets), report, machine.
+The operator's benches are in the package ``operator``: ``python -m performance.operator``.
+
+Modules: command (what command lines share), benches (what is run), rounds (what is measured
+again), live and answers (the measurements), messages (a client of one session), stage (Moorage as
+a process), seeding (sessions without a runner), spare (the runner that is kept warm), generator
+and toolchain (the load generator, in Go in loadgen/), procfs (what a process uses), figures
+(values beside their targets), report, machine.
 """

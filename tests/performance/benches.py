@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from performance import answers, live
-from performance.figures import Figure, Measured, median_run
-from performance.procfs import QUIET_CORES, QUIET_SECONDS, wait_until_quiet
+from performance.figures import Measured
+from performance.procfs import QUIET_SECONDS, wait_until_quiet
+from performance.rounds import repeated
 from performance.seeding import seed_suspended
 from performance.stage import serving
 from performance.toolchain import load_generator
@@ -62,26 +63,10 @@ BENCHES: dict[str, Callable[[Effort], Iterator[Measured]]] = {
 
 
 def _rounds(effort: Effort, measure: Callable[[live.Place], Measured]) -> Measured:
-    """Measure on one gateway until some rounds were quiet: nobody else used the machine much.
-
-    The median of the quiet rounds is reported, that of all where there was none. All are in the
-    file, and how many were quiet is a figure of its own.
-    """
-    runs: list[Measured] = []
+    """Measure on one gateway until some rounds were quiet."""
     with _place() as place:
-        while len(runs) < effort.most_rounds and len(_quiet(runs)) < effort.rounds:
-            wait_until_quiet(QUIET_SECONDS)
-            runs.append(measure(place))
-    quiet = _quiet(runs)
-    reported = median_run(quiet or runs)
-    bench = reported.figures[0].bench
-    count = Figure(bench, f"rounds with a quiet machine, of {len(runs)}", len(quiet), "")
-    return Measured([*reported.figures, count], {"runs": [run.details for run in runs]})
-
-
-def _quiet(runs: list[Measured]) -> list[Measured]:
-    """Return those during which others used no more than QUIET_CORES."""
-    return [run for run in runs if run.details["cores"]["others"] <= QUIET_CORES]
+        settle = partial(wait_until_quiet, QUIET_SECONDS)
+        return repeated(partial(measure, place), settle, effort.rounds, effort.most_rounds)
 
 
 @contextmanager

@@ -37,6 +37,13 @@ class Generator:
         assert self._process.stdin is not None
         self._process.stdin.close()
 
+    def ask(self, order: Json) -> Json:
+        """Give an order to one that takes them, and return its answer."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return self._next()
+
     def result(self) -> Json:
         """Wait for the end and return what was measured."""
         while "stage" in (said := self._next()):

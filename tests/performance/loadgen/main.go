@@ -1,13 +1,14 @@
-// Loadgen loads a gateway's event streams and says what arrived, and when.
+// Loadgen loads a gateway's event streams, or an operator, and says what arrived, and when.
 //
 // It is written in Go because the generator decides what a bench can see: one in Python is the
 // bottleneck long before the gateway is. Sender and receiver share one process and so one clock.
 //
-// The modes, each of which prints one JSON object to stdout:
+// The modes, which print JSON objects to stdout:
 //
 //	streams  one client a session, events at a steady rate (open loop): loss, order, latency
 //	fanout   many clients on one session, a fixed number of events in flight (closed loop): rate
 //	idle     clients that only sit there until stdin closes
+//	operator sessions are created and run in their pods, as stdin orders line by line (operator.go)
 package main
 
 import (
@@ -39,7 +40,13 @@ type options struct {
 
 func main() {
 	if len(os.Args) < 2 {
-		fail(fmt.Errorf("usage: loadgen streams|fanout|idle [flags]"))
+		fail(fmt.Errorf("usage: loadgen streams|fanout|idle [flags], or loadgen operator"))
+	}
+	if os.Args[1] == "operator" {
+		if err := operator(os.Stdin); err != nil {
+			fail(err)
+		}
+		return
 	}
 	o, err := parse(os.Args[1], os.Args[2:])
 	if err != nil {
