@@ -65,10 +65,15 @@ class Gateway:
 
     async def live(self, session_id: str, *, age: float = 0, **state: Any) -> None:
         """Write what a runner says of the session."""
-        said = SessionState(**({"phase": Phase.READY} | state))
-        beat = str(time.time() - age)
-        values: Any = {FIELD: encode_state(said), HEARTBEAT_FIELD: beat.encode()}
-        await self.redis.hset(SessionKeys(session_id).state, mapping=values)
+        await state_of_runner(self.redis, session_id, age=age, **state)
+
+
+async def state_of_runner(redis: Redis, session_id: str, *, age: float = 0, **state: Any) -> None:
+    """Write what a runner says of its session."""
+    said = SessionState(**({"phase": Phase.READY} | state))
+    beat = str(time.time() - age)
+    values: Any = {FIELD: encode_state(said), HEARTBEAT_FIELD: beat.encode()}
+    await redis.hset(SessionKeys(session_id).state, mapping=values)
 
 
 def settings_for(home: Path, redis_url: str, **changes: Any) -> Settings:
