@@ -13,8 +13,8 @@ NODES ?= 3
 REPO ?=
 PROMPT ?=
 
-.PHONY: help run check generate format test bench bench-operator lock lock-images images install \
-	clean cluster-up cluster-down cluster-test
+.PHONY: help run check generate format client test bench bench-operator lock lock-images images \
+	install clean cluster-up cluster-down cluster-test
 .DEFAULT_GOAL := help
 
 help: ## list what there is
@@ -50,6 +50,9 @@ check: $(STAMP) generate ## lint, check types and layers, and that generated fil
 test: $(STAMP) ## run unit and integration tests: ARGS="-k name"
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
+client: $(STAMP) ## generate and build the TypeScript client into dist/typescript
+	$(BIN)/python -m moorage_testing.typescript build dist/typescript
+
 bench: $(STAMP) ## measure; a table here, JSON in bench-results/
 	$(BIN)/python -m performance $(ARGS)
 
@@ -68,6 +71,7 @@ cluster-test: $(STAMP) ## check that the cluster works, and that nothing of it s
 lock: $(STAMP) ## resolve dependencies anew into requirements/
 	$(BIN)/uv pip compile $(LOCK) --upgrade requirements/uv.in -o requirements/uv.txt
 	$(BIN)/uv pip compile $(LOCK) --upgrade --extra dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/python -m moorage_testing.typescript lock
 	@$(MAKE) --no-print-directory lock-images
 
 # The same versions in images as in tests.

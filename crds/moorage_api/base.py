@@ -11,7 +11,12 @@ class WireModel(BaseModel):
     """A message between parts: unknown fields are dropped, so that versions can differ."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore"
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        # What is written has every field: whoever reads a description of it may rely on that.
+        json_schema_serialization_defaults_required=True,
     )
 
 

@@ -37,6 +37,7 @@ from moorage_gateway.middleware import (
     RequestLog,
     request_id_of,
 )
+from moorage_gateway.openapi import complete, operation_id
 from moorage_gateway.quotas import endpoints as quotas
 from moorage_gateway.revalidation import Revalidation
 from moorage_gateway.sessions import endpoints as sessions
@@ -67,16 +68,12 @@ def routers() -> Sequence[APIRouter]:
 
 
 class Application(FastAPI):
-    """FastAPI, without the answer 422 in its description: bad requests are told with 400 here."""
+    """FastAPI, with a description of the API that has what holds for every operation."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the description of the API."""
         description = super().openapi()
-        for operations in description["paths"].values():
-            for operation in operations.values():
-                operation["responses"].pop("422", None)
-        for name in ("HTTPValidationError", "ValidationError"):
-            description["components"]["schemas"].pop(name, None)
+        complete(description)
         return description
 
 
@@ -100,6 +97,7 @@ def create_app(
         description="Claude Code sessions, steered over HTTP.",
         lifespan=lifespan,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
         openapi_url=f"{BASE}/openapi.json",
         docs_url=None,
         redoc_url=None,

@@ -14,6 +14,7 @@ from moorage_gateway.live.ids import EventId, parse_event_id
 from moorage_gateway.live.items import Types
 from moorage_gateway.live.poll import Poll, Question
 from moorage_gateway.live.ports import HubDep, WatchDep
+from moorage_gateway.live.schemas import EventPage
 from moorage_gateway.live.sse import EventStream, SessionStream
 from moorage_gateway.live.user_stream import USER_TYPES, UserStream
 
@@ -71,6 +72,7 @@ TypesDep = Annotated[Types | None, Depends(types_asked)]
 _STREAM: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {"text/event-stream": {}}, "description": "docs/events.md"}
 }
+_PAGE: Final[dict[int | str, dict[str, Any]]] = {200: {"model": EventPage}}
 
 
 @router.get(
@@ -89,7 +91,7 @@ async def session_events(
 @router.get(
     "/sessions/{session_id}/events/poll",
     response_model=None,
-    responses=error_responses(400, 404, 503),
+    responses={**_PAGE, **error_responses(400, 404, 503)},
 )
 async def poll_session_events(
     session: SessionDep,

@@ -1,0 +1,189 @@
+"""Examples in the description of the API, by the name of the body. A test checks each of them."""
+
+from typing import Any, Final
+
+_ID: Final = "6f1c2b54-2f0e-4d0b-9d0c-6d6f6f726167"
+_MOMENT: Final = "2026-01-31T12:00:00.000Z"
+_URL: Final = "https://git.example.com/team/app.git"
+
+_SERVICE: Final = {"status": "healthy", "latencyMs": 1.25, "message": None}
+_SERVICES: Final = ("database", "redis", "queue", "sessions")
+_REPOSITORY: Final = {
+    "url": _URL,
+    "ref": "main",
+    "credentialsSecretRef": None,
+    "submodules": False,
+    "depth": None,
+}
+_SESSION: Final[dict[str, Any]] = {
+    "id": _ID,
+    "projectPath": _URL,
+    "claudeDirectoryPath": None,
+    "claudeCodeSessionId": "0b2f9d1e-5b7c-4a57-8a4e-2f6f0f3f5a11",
+    "context": "Release 1.4",
+    "status": "active",
+    "metadata": {"branch": "main"},
+    "isWorking": False,
+    "currentJobId": None,
+    "lastJobStatus": "completed",
+    "createdAt": _MOMENT,
+    "updatedAt": _MOMENT,
+    "lastAccessedAt": _MOMENT,
+    "name": "app-6f1c2b542f0e",
+    "phase": "Ready",
+    "activity": "Idle",
+    "repository": _REPOSITORY,
+    "usage": {"inputTokens": 5200, "outputTokens": 810, "costUsd": 0.042, "turns": 3},
+    "budget": {"maxCostUsd": 5.0, "maxTurns": None},
+    "pendingApprovals": 0,
+    "conditions": [],
+    "message": None,
+    "permissionMode": "default",
+    "model": None,
+}
+_SENT: Final[dict[str, Any]] = {
+    "id": "7a0f8f6c-4d0c-4f59-a8f2-3f0e3f1f9a10",
+    "sessionId": _ID,
+    "role": "user",
+    "content": "Which ports does it open?",
+    "timestamp": _MOMENT,
+    "claudeSessionId": None,
+}
+_CHILD: Final = {
+    "id": "msg_01",
+    "role": "assistant",
+    "content": "Port 8080.",
+    "timestamp": _MOMENT,
+    "toolCalls": [{"id": "toolu_01", "name": "Grep", "input": {"pattern": "listen"}}],
+    "toolResults": [{"tool_use_id": "toolu_01", "content": "app.py:8: listen", "is_error": False}],
+    "thinking": None,
+    "parentToolUseId": None,
+}
+
+_APPROVAL: Final = {
+    "id": "toolu_02",
+    "sessionId": _ID,
+    "turnId": "7a0f8f6c-4d0c-4f59-a8f2-3f0e3f1f9a10",
+    "state": "pending",
+    "tool": "Bash",
+    "input": {"command": "make test"},
+    "summary": "Run: make test",
+    "diff": None,
+    "requestedAt": _MOMENT,
+    "expiresAt": "2026-01-31T12:10:00.000Z",
+    "decision": None,
+    "decidedBy": None,
+    "decidedAt": None,
+    "message": None,
+    "scope": None,
+    "outcome": None,
+    "resolvedAt": None,
+}
+
+BODIES: Final[dict[str, dict[str, Any]]] = {
+    "Health": {
+        "status": "healthy",
+        "timestamp": _MOMENT,
+        "services": dict.fromkeys(_SERVICES, "healthy"),
+        "version": "0.1.0",
+        "uptime": 3600.0,
+        "details": dict.fromkeys(_SERVICES, _SERVICE),
+    },
+    "Live": {"status": "ok", "timestamp": _MOMENT},
+    "Ready": {"ready": True, "checks": {"database": True, "redis": True, "sessions": True}},
+    "CreateSession": {
+        "repository": {"url": _URL, "ref": "main"},
+        "context": "Release 1.4",
+        "metadata": {"allowedTools": ["Read", "Grep"]},
+        "prompt": "Which ports does it open?",
+        "budget": {"maxCostUsd": 5.0},
+    },
+    "PatchSession": {"context": "Release 1.5", "status": "archived"},
+    "SessionView": _SESSION,
+    "SessionPage": {"sessions": [_SESSION], "total": 1, "limit": 50, "offset": 0},
+    "Done": {"success": True},
+    "SendMessage": {"content": "Which ports does it open?", "allowedTools": ["Grep"]},
+    "MessageSent": {"message": _SENT, "waking": False},
+    "Conversation": {
+        "messages": [_SENT | {"children": [_CHILD]}],
+        "session": {
+            "id": _ID,
+            "isWorking": False,
+            "currentJobId": None,
+            "lastJobStatus": "completed",
+            "status": "active",
+        },
+        "hasMore": False,
+    },
+    "ListingView": {
+        "files": [
+            {
+                "path": "src/app.py",
+                "name": "app.py",
+                "type": "file",
+                "size": 1204,
+                "modifiedAt": _MOMENT,
+            }
+        ],
+        "basePath": "src",
+        "nextAfter": None,
+    },
+    "ContentView": {
+        "path": "src/app.py",
+        "content": "listen(8080)\n",
+        "encoding": "utf-8",
+        "size": 13,
+        "mimeType": "text/x-python",
+        "modifiedAt": _MOMENT,
+    },
+    "WriteBody": {"content": "listen(8081)\n", "encoding": "utf-8"},
+    "Created": {"path": "src/app.py", "size": 13, "created": True},
+    "Updated": {"path": "src/app.py", "size": 13, "updated": True},
+    "Deleted": {"success": True, "path": "src/app.py"},
+    "Decide": {"decision": "deny", "message": "Not on a Friday."},
+    "ApprovalView": _APPROVAL,
+    "ApprovalList": {"approvals": [_APPROVAL], "total": 1},
+    "DiffView": {"diff": "--- a/app.py\n+++ b/app.py\n", "truncated": False, "base": "4545cd7"},
+}
+
+
+def _error(code: str, text: str, details: Any = None) -> dict[str, Any]:
+    return {"error": text, "code": code} | ({} if details is None else {"details": details})
+
+
+ERRORS: Final[dict[str, dict[str, Any]]] = {
+    "400": _error(
+        "VALIDATION_ERROR",
+        "limit: Input should be less than or equal to 100",
+        [{"path": "limit", "message": "Input should be less than or equal to 100"}],
+    ),
+    "401": _error("UNAUTHORIZED", "log in first: the request carries no valid token"),
+    "402": _error("BUDGET_EXCEEDED", f"session {_ID} has spent its budget"),
+    "403": _error("FORBIDDEN", "what is below .git can only be read"),
+    "404": _error("NOT_FOUND", f"there is no session {_ID}"),
+    "409": _error(
+        "SESSION_NOT_READY",
+        f"session {_ID} is Suspended and has no runner that answers: resume it, or try again "
+        "when it is Ready",
+        {"phase": "Suspended"},
+    ),
+    "413": _error(
+        "PAYLOAD_TOO_LARGE",
+        "the request body exceeds 1,048,576 bytes",
+        {"limit": 1_048_576, "unit": "bytes"},
+    ),
+    "415": _error("UNSUPPORTED_TYPE", "files such as 'a.exe' are neither read nor written"),
+    "429": _error(
+        "RATE_LIMITED",
+        "more than 10 requests in 60 s",
+        {"limit": 10, "window": 60, "retryAfter": 12},
+    ),
+    "500": _error(
+        "INTERNAL_ERROR",
+        "something went wrong here; the log has it under request 3f2a",
+        {"requestId": "3f2a"},
+    ),
+    "503": _error(
+        "BACKEND_UNAVAILABLE", "redis does not answer: try again shortly", {"service": "redis"}
+    ),
+}
