@@ -29,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.writelines(f"  {mistake}\n" for mistake in refused.mistakes)
         return _BAD_USAGE
     logs.configure(settings.log, secret_values(settings))
-    return {"serve": _serve, "migrate": _migrate}[arguments.command](settings)
+    if arguments.command == "migrate":
+        return _migrate(settings, arguments.to)
+    return _serve(settings)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
         ("migrate", "bring the database's tables to this version"),
     ):
         commands.add_parser(name, help=text, description=text)
+    commands.choices["migrate"].add_argument(
+        "--to", default="head", metavar="REVISION", help="another one, also an older one, or base"
+    )
     commands.add_parser("run", help="run everything on this machine", add_help=False)
     return parser
 
@@ -70,11 +75,11 @@ def _check_config() -> int:
     return _BAD_USAGE
 
 
-def _migrate(settings: Settings) -> int:
+def _migrate(settings: Settings, revision: str) -> int:
     from moorage_gateway.db.migrate import migrate  # noqa: PLC0415 - slow to import
 
-    migrate(settings.database_location, settings.database)
-    sys.stdout.write("The tables are at this version.\n")
+    migrate(settings.database_location, settings.database, revision)
+    sys.stdout.write(f"The tables are at {revision}.\n")
     return 0
 
 

@@ -14,6 +14,7 @@ from moorage_gateway.approvals.schemas import Scope
 from moorage_gateway.db.statements import insert_once
 from moorage_gateway.db.tables import approvals, inputs
 
+_LONGEST_ID = 200
 _LONGEST_TOOL = 256
 
 
@@ -44,7 +45,7 @@ class ApprovalRow:
         return cls(
             session_id=session_id,
             id=request.approval_id,
-            turn_id=request.turn_id,
+            turn_id=request.turn_id[:_LONGEST_ID],
             tool=request.tool[:_LONGEST_TOOL],
             input=request.input,
             summary=request.summary,

@@ -4,16 +4,11 @@ Core tables rather than mapped classes: the hot reads are measurably faster and 
 repository turns rows into its own values anyway (shared facts; decision record 0005).
 """
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Float,
     ForeignKeyConstraint,
     Index,
@@ -22,8 +17,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
 )
+
+from moorage_gateway.db.values import SafeText, UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -35,28 +31,7 @@ metadata = MetaData(
     }
 )
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment with its zone, also where the database (SQLite) keeps none."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Store in UTC."""
-        del dialect
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """Return with UTC as the zone."""
-        del dialect
-        if value is None:
-            return None
-        moment: datetime = value
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-_ID = String(200)
+_ID = SafeText(200)
 # SQLite counts rows in INTEGER columns only; elsewhere the counter has 64 bits.
 _COUNTER = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -71,10 +46,10 @@ sessions = Table(
     # The resource's UID: never reused, so a name made anew starts clean.
     Column("id", String(64), primary_key=True),
     Column("name", String(253), nullable=False),
-    Column("owner_id", String(128), nullable=True),
+    Column("owner_id", SafeText(128), nullable=True),
     Column("context", JSON, nullable=True),
     Column("metadata", JSON, nullable=True),
-    Column("project_path", Text, nullable=False),
+    Column("project_path", SafeText, nullable=False),
     Column("archived", Boolean, nullable=False, default=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -93,12 +68,12 @@ messages = Table(
     # The user's message that an assistant's belongs to; null for the user's own.
     Column("turn_id", _ID, nullable=True),
     Column("role", String(16), nullable=False),
-    Column("content", Text, nullable=False),
-    Column("thinking", Text, nullable=True),
+    Column("content", SafeText, nullable=False),
+    Column("thinking", SafeText, nullable=True),
     Column("tool_calls", JSON, nullable=True),
     Column("tool_results", JSON, nullable=True),
-    Column("parent_tool_use_id", String(128), nullable=True),
-    Column("claude_session_id", String(64), nullable=True),
+    Column("parent_tool_use_id", SafeText(128), nullable=True),
+    Column("claude_session_id", SafeText(64), nullable=True),
     Column("created_at", UtcDateTime, nullable=False),
     # When the runner took it up (a user's message); null while it waits.
     Column("taken_at", UtcDateTime, nullable=True),
@@ -132,17 +107,17 @@ approvals = Table(
     Column("session_id", String(64), primary_key=True),
     Column("id", _ID, primary_key=True),
     Column("turn_id", _ID, nullable=False),
-    Column("tool", String(256), nullable=False),
+    Column("tool", SafeText(256), nullable=False),
     Column("input", JSON, nullable=False),
-    Column("summary", Text, nullable=False),
-    Column("diff", Text, nullable=True),
+    Column("summary", SafeText, nullable=False),
+    Column("diff", SafeText, nullable=True),
     Column("requested_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     # What somebody decided here; the first one stands.
     Column("decision", String(8), nullable=True),
     Column("decided_by", String(128), nullable=True),
     Column("decided_at", UtcDateTime, nullable=True),
-    Column("decision_message", Text, nullable=True),
+    Column("decision_message", SafeText, nullable=True),
     Column("scope", String(16), nullable=True),
     # What the runner made of it: allow, deny, expired or cancelled.
     Column("outcome", String(16), nullable=True),

@@ -11,9 +11,9 @@ from prometheus_client.registry import Collector
 from redis.asyncio import Redis
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import QueuePool
 
 from moorage_api.base import now
+from moorage_gateway.db.statistics import pool_statistics
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.recorder.recorder import Recorder
 from moorage_gateway.relay.repository import QueueDepth, queue_depth
@@ -89,11 +89,10 @@ class Standing(Collector):
             "Connections to the database and to Redis.",
             labels=["pool", "state"],
         )
-        pool = self._parts.engine.pool
-        if isinstance(pool, QueuePool):
-            family.add_metric(["database", "in_use"], pool.checkedout())
-            family.add_metric(["database", "idle"], pool.checkedin())
-            family.add_metric(["database", "most"], pool.size())
+        pool = pool_statistics(self._parts.engine)
+        family.add_metric(["database", "in_use"], pool.in_use)
+        family.add_metric(["database", "idle"], pool.idle)
+        family.add_metric(["database", "most"], pool.capacity)
         for name, redis in self._parts.redis.items():
             connections: Any = redis.connection_pool
             idle, in_use = (count for count, _ in connections.get_connection_count())

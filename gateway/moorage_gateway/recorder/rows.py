@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, String, Table, Text
+from sqlalchemy import BigInteger, String, Table
 
 from moorage_api.events import (
     MessageStopEvent,
@@ -12,6 +12,7 @@ from moorage_api.events import (
     UsageEvent,
 )
 from moorage_gateway.db.tables import approvals, messages, turns
+from moorage_gateway.db.values import SafeText
 from moorage_gateway.recorder.entries import storable
 
 Row = dict[str, Any]
@@ -100,7 +101,7 @@ def _fitting(table: Table, row: Mapping[str, Any]) -> Row:
     fitting = {name: storable(value) for name, value in row.items()}
     for name, value in fitting.items():
         kind = table.c[name].type
-        if isinstance(kind, String) and not isinstance(kind, Text) and isinstance(value, str):
+        if isinstance(kind, String | SafeText) and isinstance(value, str):
             fits = kind.length is None or len(value) <= kind.length
         elif isinstance(kind, BigInteger):
             fits = isinstance(value, int) and abs(value) < 2**63

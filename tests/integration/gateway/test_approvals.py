@@ -179,6 +179,8 @@ async def test_bad_decisions_are_refused(
         b'"input": {}, "expiresAt": "0001-01-01T00:00:00+14:00"',
         b'"input": {}, "expiresAt": "9999-12-31T23:59:59-14:00"',
         b'"input": {"a": "\\ud800"}, "expiresAt": "2999-01-01T00:00:00Z"',
+        b'"input": {"a": "\\u0000"}, "summary": "\\u0000", "expiresAt": "2999-01-01T00:00:00Z"',
+        b'"input": {}, "turnId": "' + b"t" * 500 + b'", "expiresAt": "2999-01-01T00:00:00Z"',
     ],
 )
 async def test_whatever_a_runner_asks_can_be_told(gateway: Gateway, said: bytes) -> None:

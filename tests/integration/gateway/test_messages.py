@@ -203,3 +203,11 @@ async def test_history_is_paged(gateway: Gateway) -> None:
     for query in ("limit=0", "limit=1001", "limit=x", "after=nowhere", "nonsense=1"):
         answer = await gateway.client.get(f"/sessions/{session_id}/messages?{query}")
         assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION_ERROR"), query
+
+
+async def test_a_character_that_no_text_in_sql_can_hold_is_no_messages_id(
+    gateway: Gateway,
+) -> None:
+    session_id = await gateway.create()
+    answer = await gateway.client.get(f"/sessions/{session_id}/messages", params={"after": "\0"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION_ERROR")

@@ -5,14 +5,19 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import Connection
 
-from moorage_gateway.db.tables import UtcDateTime, metadata
+from moorage_gateway.db.tables import metadata
+from moorage_gateway.db.values import SafeText, UtcDateTime
 
 
 def plain_types(kind: str, item: Any, autogen: object) -> str | Literal[False]:
     """Write our own types as plain ones: a script must not change with the code."""
     del autogen
-    if kind == "type" and isinstance(item, UtcDateTime):
+    if kind != "type":
+        return False
+    if isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
+    if isinstance(item, SafeText):
+        return "sa.Text()" if item.length is None else f"sa.String(length={item.length})"
     return False
 
 
