@@ -35,6 +35,7 @@ run: export PROMPT := $(value PROMPT)
 generate: $(STAMP) ## write what is generated from the code: CRDs, OpenAPI, settings page
 	$(BIN)/python -m moorage_api.crdgen crds
 	$(BIN)/python -m moorage_gateway.generate docs
+	$(BIN)/python -m moorage_operator.settings docs/operator-settings.md
 
 format: $(STAMP) ## format the code
 	$(BIN)/ruff format $(PARTS)

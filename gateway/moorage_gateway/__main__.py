@@ -5,8 +5,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+from moorage_api.settings import report, secret_values
 from moorage_gateway import logs
-from moorage_gateway.settings import Settings, SettingsRefused, load_settings, report, secret_values
+from moorage_gateway.settings import Settings, SettingsRefused, load_settings
 
 _BAD_USAGE = 2
 
@@ -66,7 +67,7 @@ def _check_config() -> int:
         settings = load_settings()
     except SettingsRefused as refused:
         mistakes = refused.mistakes
-    sys.stdout.writelines(f"{line}\n" for line in report(settings, os.environ))
+    sys.stdout.writelines(f"{line}\n" for line in report(Settings, settings, os.environ))
     if settings is not None:
         sys.stdout.write(f"The settings are good: {settings.host}:{settings.port}\n")
         return 0

@@ -5,16 +5,14 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Literal, get_args, get_origin
 
 from pydantic import SecretStr
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 from redis.asyncio import Redis
 
+from moorage_api.settings import rows
 from moorage_gateway.app import create_app
 from moorage_gateway.backends.interface import SessionBackend
-from moorage_gateway.settings import Leaf, Settings, leaves
+from moorage_gateway.settings import Settings
 
 _HEAD = """\
 # Settings of the gateway
@@ -26,15 +24,12 @@ instead: `MOORAGE_REDIS_URL_FILE=/run/secrets/redis` (one line break at its end 
 What is wrong is told all at once by `moorage-gateway check-config`, which also prints what holds,
 secrets masked; with a mistake the gateway does not start.
 
-| Variable | Type | Default | Meaning |
-|---|---|---|---|
 """
-_LONGEST_DEFAULT = 80
 
 
 def settings_page() -> str:
     """Return docs/settings.md."""
-    return _HEAD + "".join(f"{_row(leaf)}\n" for leaf in leaves(Settings))
+    return _HEAD + "".join(f"{row}\n" for row in rows(Settings))
 
 
 def openapi() -> str:
@@ -46,36 +41,6 @@ def openapi() -> str:
 def _no_backend(settings: Settings, redis: Redis) -> AbstractAsyncContextManager[SessionBackend]:
     """Stand in for a backend: nothing is started to describe the application."""
     raise NotImplementedError(settings, redis)
-
-
-def _row(leaf: Leaf) -> str:
-    name = f"`{leaf.variable}`" + (f", or a file: `{leaf.variable}_FILE`" if leaf.is_secret else "")
-    cells = (name, _type(leaf), _default(leaf.field), leaf.field.description)
-    return f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-def _type(leaf: Leaf) -> str:
-    kind = leaf.field.annotation
-    if leaf.is_secret:
-        return "text, secret"
-    if get_origin(kind) is Literal:
-        return ", ".join(f"`{choice}`" for choice in get_args(kind))
-    if get_origin(kind) is list:
-        return "list"
-    names = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
-    return next(name for known, name in names.items() if known in (kind, *get_args(kind)))
-
-
-def _default(field: FieldInfo) -> str:
-    if field.default is PydanticUndefined:
-        return "none: it must be set"
-    value = field.default
-    text = ", ".join(value) if isinstance(value, list) else str(value)
-    if len(text) > _LONGEST_DEFAULT:
-        return f"{len(value)} words, in `gateway/moorage_gateway/files/types.py`"
-    if isinstance(value, bool):
-        text = text.lower()
-    return f"`{text}`" if text and value is not None else "empty"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

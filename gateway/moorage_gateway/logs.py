@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import structlog
 
-from moorage_gateway.redaction import Redactor
+from moorage_api.redaction import Redactor
 from moorage_gateway.settings import LogSettings
 
 TRACE: Final = 5

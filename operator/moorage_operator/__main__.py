@@ -1,18 +1,17 @@
 """The command line: `moorage-operator run | check-config`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 import structlog
 import uvloop
 from kubernetes.aio.config import ConfigException
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 
+from moorage_api.settings import SettingsRefused, load, report, secret_values
 from moorage_operator import logs
 from moorage_operator.election import LeaseLostError
-from moorage_operator.plan import mistakes
 from moorage_operator.settings import OperatorSettings
 from moorage_operator.wiring import run
 
@@ -24,23 +23,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="moorage-operator", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="stand by or work, until told to end")
-    commands.add_parser("check-config", help="check the settings and say what is wrong with them")
-    arguments = parser.parse_args(argv)
+    commands.add_parser("check-config", help="print the settings and say what is wrong with them")
+    checks = parser.parse_args(argv).command == "check-config"
+    settings, mistakes = None, list[str]()
     try:
-        settings = OperatorSettings()
-    except (ValidationError, SettingsError) as error:
-        said = mistakes(error) if isinstance(error, ValidationError) else str(error)
-        sys.stderr.write("The operator cannot start:\n")
-        sys.stderr.writelines(f"  {mistake}\n" for mistake in said.split("; "))
+        settings = load(OperatorSettings)
+    except SettingsRefused as refused:
+        mistakes = refused.mistakes
+    if checks:
+        sys.stdout.writelines(
+            f"{line}\n" for line in report(OperatorSettings, settings, os.environ)
+        )
+    if settings is None:
+        sys.stderr.write(f"The operator cannot start, {len(mistakes)} to mend:\n")
+        sys.stderr.writelines(f"  {mistake}\n" for mistake in mistakes)
         return _BAD_USAGE
-    if arguments.command == "check-config":
-        sys.stdout.write("The settings are good.\n")
-        return 0
-    return _run(settings)
+    return 0 if checks else _run(settings)
 
 
 def _run(settings: OperatorSettings) -> int:
-    logs.configure(settings.log)
+    logs.configure(settings.log, secret_values(settings))
     log = structlog.get_logger(__name__)
     try:
         uvloop.run(run(settings))

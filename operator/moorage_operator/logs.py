@@ -2,15 +2,18 @@
 
 import logging
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
 
+from moorage_api.redaction import Redactor
 from moorage_operator.settings import LogSettings
 
 
-def configure(settings: LogSettings) -> None:
-    """Send structlog's and the standard library's records to stderr in one form."""
+def configure(settings: LogSettings, secrets: Iterable[str] = ()) -> None:
+    """Send structlog's and the standard library's records to stderr in one form, secrets masked."""
+    redact = Redactor(secrets)
     console = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -19,9 +22,13 @@ def configure(settings: LogSettings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: list[Any] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        [redact, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [
+            structlog.processors.format_exc_info,
+            redact,
+            structlog.processors.JSONRenderer(),
+        ]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

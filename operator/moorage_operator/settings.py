@@ -2,22 +2,22 @@
 
 Environment variables begin with MOORAGE_OPERATOR_, levels are joined by two underscores:
 MOORAGE_OPERATOR_POD__RUNNER_IMAGE. The environment is read nowhere else.
+docs/operator-settings.md is generated from these models (`python -m moorage_operator.settings`).
 """
 
-from typing import Annotated, Literal, Self
+import sys
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from moorage_api.quantities import Duration
 from moorage_api.resources.parts import ResourceList
+from moorage_api.settings import EnvironmentSettings, Group, Words, rows
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PodSettings(_Section):
+class PodSettings(Group):
     """What all session pods have in common."""
 
     runner_image: Annotated[str, Field(min_length=1, description="Image of the runner container.")]
@@ -28,8 +28,8 @@ class PodSettings(_Section):
         Literal["Always", "IfNotPresent", "Never"], Field(description="imagePullPolicy of both.")
     ] = "IfNotPresent"
     pull_secrets: Annotated[
-        tuple[str, ...], Field(description="Secrets for pulling, in each session's namespace.")
-    ] = ()
+        Words, Field(description="Secrets for pulling, in each session's namespace.")
+    ] = []
     proxy_url: Annotated[
         str, Field(min_length=1, description="The credential proxy: ANTHROPIC_BASE_URL of pods.")
     ]
@@ -55,7 +55,7 @@ class PodSettings(_Section):
     scratch_size: Annotated[str, Field(description="Size limit of each container's /tmp.")] = "1Gi"
 
 
-class RedisSettings(_Section):
+class RedisSettings(Group):
     """Redis, where live state is."""
 
     url: Annotated[SecretStr, Field(description="With a login that may manage ACL users.")]
@@ -64,7 +64,7 @@ class RedisSettings(_Section):
     ]
 
 
-class LimitSettings(_Section):
+class LimitSettings(Group):
     """How many sessions may run at once."""
 
     per_namespace: Annotated[int | None, Field(ge=1, description="Empty: any number.")] = None
@@ -73,7 +73,7 @@ class LimitSettings(_Section):
     ] = None
 
 
-class LeaseSettings(_Section):
+class LeaseSettings(Group):
     """The Lease that says which of several operators works; the others stand by."""
 
     namespace: Annotated[str, Field(min_length=1, description="Where the Lease is.")]
@@ -99,14 +99,14 @@ class LeaseSettings(_Section):
         return self
 
 
-class HttpSettings(_Section):
+class HttpSettings(Group):
     """Where health and metrics are served."""
 
     host: Annotated[str, Field(description="Address to listen on.")] = "0.0.0.0"  # noqa: S104
     port: Annotated[int, Field(ge=1, le=65535, description="Port to listen on.")] = 8081
 
 
-class LogSettings(_Section):
+class LogSettings(Group):
     """What is logged, to stderr."""
 
     level: Annotated[
@@ -118,19 +118,12 @@ class LogSettings(_Section):
     ] = "auto"
 
 
-class OperatorSettings(BaseSettings):
+class OperatorSettings(EnvironmentSettings):
     """All of the operator's settings."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="MOORAGE_OPERATOR_",
-        env_nested_delimiter="__",
-        frozen=True,
-        extra="forbid",
-    )
+    model_config = SettingsConfigDict(env_prefix="MOORAGE_OPERATOR_")
 
-    namespaces: Annotated[
-        tuple[str, ...], Field(description="Namespaces to watch. Empty: all of them.")
-    ] = ()
+    namespaces: Annotated[Words, Field(description="Namespaces to watch. Empty: all of them.")] = []
     sweep: Annotated[
         Duration,
         Field(description="How often Redis is looked through: signs of life, states, users."),
@@ -150,3 +143,25 @@ class OperatorSettings(BaseSettings):
     lease: Annotated[LeaseSettings, Field(description="Who of several operators works.")]
     http: Annotated[HttpSettings, Field(description="Health and metrics.")] = HttpSettings()
     log: Annotated[LogSettings, Field(description="What is logged.")] = LogSettings()
+
+
+_HEAD: Final = """\
+# Settings of the operator
+
+Generated from the models by `make generate`: do not edit.
+
+Each is an environment variable. Lists are words with commas between. A secret may stand in a file
+instead, which the same variable with `_FILE` at its end names. What is wrong is told all at once by
+`moorage-operator check-config`, which also prints what holds, secrets masked; with a mistake the
+operator does not start.
+
+"""
+
+
+def settings_page() -> str:
+    """Return docs/operator-settings.md."""
+    return _HEAD + "".join(f"{row}\n" for row in rows(OperatorSettings))
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(settings_page())

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from sqlalchemy import select
 
+from moorage_api.settings import secret_values
 from moorage_gateway import logs
 from moorage_gateway.app import create_app
 from moorage_gateway.backends.interface import SessionBackend
@@ -23,7 +24,7 @@ from moorage_gateway.embedded.checks import HOST
 from moorage_gateway.embedded.options import Model, Options
 from moorage_gateway.embedded.refusals import BadUsage
 from moorage_gateway.server import Server, make_server
-from moorage_gateway.settings import Settings, SettingsRefused, load_settings, secret_values
+from moorage_gateway.settings import Settings, SettingsRefused, load_settings
 
 _GRACE: Final = 5.0
 _LARGEST_LOG: Final = 4 * 1024 * 1024

@@ -6,15 +6,13 @@ A secret may stand in a file instead, which the same variable with ``_FILE`` at 
 docs/settings.md is generated from these models. One module per section; `root` puts them together.
 """
 
-from moorage_gateway.settings.base import PREFIX, Group, Leaf, Words, is_loopback, leaves
+from moorage_api.settings import SettingsRefused, load
+from moorage_gateway.settings.base import PREFIX, Group, Words, is_loopback
 from moorage_gateway.settings.features import FileSettings, SessionSettings
 from moorage_gateway.settings.http import HttpSettings
 from moorage_gateway.settings.limits import LimitSettings, QuotaSettings
-from moorage_gateway.settings.loading import SettingsRefused, load_settings
 from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
-from moorage_gateway.settings.report import report
 from moorage_gateway.settings.root import Settings
-from moorage_gateway.settings.secrets import secret_values
 from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings
 
 __all__ = [
@@ -23,7 +21,6 @@ __all__ = [
     "FileSettings",
     "Group",
     "HttpSettings",
-    "Leaf",
     "LimitSettings",
     "LogSettings",
     "MetricsSettings",
@@ -35,8 +32,14 @@ __all__ = [
     "TracingSettings",
     "Words",
     "is_loopback",
-    "leaves",
     "load_settings",
-    "report",
-    "secret_values",
 ]
+
+
+def load_settings() -> Settings:
+    """Return the settings in the environment.
+
+    Raises:
+        SettingsRefused: with every mistake at once.
+    """
+    return load(Settings)

@@ -1,32 +1,13 @@
-"""What groups of settings are made of."""
+"""What the gateway's groups of settings are made of."""
 
 import ipaddress
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated, Any, Final, get_args
+from typing import Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
-from pydantic.fields import FieldInfo
-from pydantic_settings import NoDecode
+from moorage_api.settings import Group, Words
+
+__all__ = ["PREFIX", "Group", "Words", "is_loopback"]
 
 PREFIX: Final = "MOORAGE_"
-SEPARATOR: Final = "__"
-
-
-class Group(BaseModel):
-    """Settings that belong together: immutable, unknown names are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def _split(value: object) -> object:
-    """Return the words between the commas of a text."""
-    if not isinstance(value, str):
-        return value
-    return [word.strip() for word in value.split(",") if word.strip()]
-
-
-Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 
 
 def is_loopback(host: str) -> bool:
@@ -37,38 +18,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One setting: where it stands in the model, its variable, and its field."""
-
-    path: tuple[str, ...]
-    field: FieldInfo
-
-    @property
-    def variable(self) -> str:
-        """The environment variable."""
-        return PREFIX + SEPARATOR.join(self.path).upper()
-
-    @property
-    def is_secret(self) -> bool:
-        """Whether its value is never shown, and may come from a file."""
-        return SecretStr in (self.field.annotation, *get_args(self.field.annotation))
-
-    def value_in(self, settings: BaseModel) -> Any:
-        """Return the value that the settings have."""
-        value: Any = settings
-        for name in self.path:
-            value = getattr(value, name)
-        return value
-
-
-def leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Leaf]:
-    """Yield every setting of a model, group by group."""
-    for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Group):
-            yield from leaves(kind, (*above, name))
-        else:
-            yield Leaf((*above, name), field)

@@ -1,23 +1,18 @@
 """All of the gateway's settings, and what must hold between them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import SettingsConfigDict
 
-from moorage_gateway.settings.base import PREFIX, SEPARATOR, is_loopback, leaves
+from moorage_api.settings import EnvironmentSettings
+from moorage_gateway.settings.base import PREFIX, is_loopback
 from moorage_gateway.settings.features import FileSettings, SessionSettings
 from moorage_gateway.settings.http import HttpSettings
 from moorage_gateway.settings.limits import LimitSettings, QuotaSettings
 from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
-from moorage_gateway.settings.secrets import SUFFIX, read_files
 from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings
 
 
@@ -48,12 +43,10 @@ def _checked_database_url(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     """All of the gateway's settings."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter=SEPARATOR, frozen=True, extra="forbid"
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     home: Annotated[Path, Field(description="Folder for what the gateway keeps on this disk.")] = (
         Path("~/.moorage")
@@ -94,21 +87,6 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the environment alone, with secrets also from the files that it names."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        if isinstance(env_settings, EnvSettingsSource):
-            env_settings.env_vars = _with_files(env_settings.env_vars)
-        return init_settings, env_settings
-
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         mistakes = list(_mistakes_between(self))
@@ -127,15 +105,6 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite+aiosqlite:///{self.home_path / 'moorage.db'}"
-
-
-def _with_files(variables: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Return the variables (their names are in lower case here) with what the files hold."""
-    given = {name.upper(): value for name, value in variables.items() if value is not None}
-    files = {leaf.variable + SUFFIX for leaf in leaves(Settings) if leaf.is_secret}
-    found = read_files(given, Settings).values
-    kept = {name: value for name, value in variables.items() if name.upper() not in files}
-    return kept | {name.lower(): value for name, value in found.items()}
 
 
 def _mistakes_between(settings: Settings) -> Iterator[str]:

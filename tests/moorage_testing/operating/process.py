@@ -40,7 +40,7 @@ class Settings:
     def environment(self, port: int) -> dict[str, str]:
         """Return them as environment variables."""
         values = {
-            "NAMESPACES": json.dumps(self.namespaces),
+            "NAMESPACES": ",".join(self.namespaces),
             "SWEEP": "2s",
             "RESYNC": "10m",
             "POD__RUNNER_IMAGE": "runner:test",

@@ -12,8 +12,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moorage_api.redaction import Redactor
 from moorage_gateway import logs
-from moorage_gateway.redaction import Redactor
 from moorage_gateway.settings import LogSettings
 
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from moorage_api.settings import leaves
 from moorage_gateway.__main__ import main
 from moorage_gateway.generate import openapi, settings_page
-from moorage_gateway.settings import Settings, SettingsRefused, is_loopback, leaves, load_settings
+from moorage_gateway.settings import Settings, SettingsRefused, is_loopback, load_settings
 
 DOCS = Path(__file__).parents[3] / "docs"
 GOOD = {"MOORAGE_AUTH": "none", "MOORAGE_REDIS_URL": "redis://:geheim@localhost"}

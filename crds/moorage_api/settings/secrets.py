@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from moorage_gateway.settings.base import leaves
+from moorage_api.settings.base import leaves
 
 SUFFIX: Final = "_FILE"
 _LONGEST: Final = 64 * 1024
