@@ -47,6 +47,7 @@ _HEADER = 8
 _STREAMS = 3
 _FIELDS = 3
 _INT = 4
+_LONG = 8
 
 
 class ProtocolError(Exception):
@@ -148,11 +149,12 @@ def _receive(connection: _socket.socket, length: int, deadline: float, streams: 
             msg = "the request did not come in time"
             raise ProtocolError(msg)
         connection.settimeout(left)
-        chunk, ancillary, _, _ = connection.recvmsg(
-            min(length - len(data), 65536),
-            _socket.CMSG_LEN(_STREAMS * _INT),
-            _socket.MSG_CMSG_CLOEXEC,
-        )
+        most = min(length - len(data), 65536)
+        space = _socket.CMSG_LEN(_STREAMS * _INT)
+        try:
+            chunk, ancillary, _, _ = connection.recvmsg(most, space, _socket.MSG_CMSG_CLOEXEC)
+        except TimeoutError:
+            continue
         for _, _, numbers in ancillary:
             whole = range(0, len(numbers) - len(numbers) % _INT, _INT)
             streams += [int.from_bytes(numbers[i : i + _INT], sys.byteorder) for i in whole]
@@ -177,8 +179,11 @@ def connect(path: str, user: int) -> _socket.socket:
         OSError: Nobody listens, or nobody accepts in time.
     """
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    connection.settimeout(SECONDS)
+    # Not by settimeout: a socket that does not block does not wait for its turn to be accepted.
+    patience = int(SECONDS).to_bytes(_LONG, sys.byteorder) + bytes(_LONG)
+    connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, patience)
     connection.connect(path)
+    connection.settimeout(SECONDS)
     if (found := peer_user(connection)) != user:
         msg = f"the user {found} listens at {path}, not {user}"
         raise ProtocolError(msg)

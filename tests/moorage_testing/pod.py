@@ -136,6 +136,11 @@ class AgentProcess:
             )
 
     @property
+    def started(self) -> bool:
+        """Whether it was started at all."""
+        return self._process is not None
+
+    @property
     def pid(self) -> int:
         """The supervisor's process id."""
         assert self._process is not None
@@ -263,7 +268,8 @@ class PodUnderTest(RunnerUnderTest):
     def wait(self, timeout: float = PATIENCE) -> int:
         """Wait until both have ended: the agent does with its runner."""
         code = super().wait(timeout)
-        self.agent.wait()
+        if self.agent.started:
+            self.agent.wait()
         return code
 
     def stop(self) -> None:

@@ -209,6 +209,12 @@ class RunnerUnderTest:
             summary: Any = redis.xpending(self.keys.inbox, INBOX_GROUP)
         return int(summary["pending"])
 
+    def has_read(self, entry_id: str) -> bool:
+        """Tell whether the runner has read its inbox up to this entry."""
+        with self.redis() as redis:
+            (group,) = redis.xinfo_groups(self.keys.inbox)
+        return bool(group["last-delivered-id"].decode() == entry_id)
+
     def dead(self) -> list[dict[bytes, bytes]]:
         """Give the inputs that were given up."""
         with self.redis() as redis:

@@ -67,7 +67,8 @@ class Claude:
                 warnings.simplefilter("ignore", CanUseToolShadowedWarning)
                 async with asyncio.timeout(CONNECT_SECONDS):
                     await client.connect()
-        except (ClaudeSDKError, OSError, TimeoutError) as error:
+        except (ClaudeSDKError, OSError, TimeoutError, ValueError) as error:
+            # A ValueError: what it says is not even text.
             words = " ".join(self._last_words)[-_WORD_LENGTH:]
             raise ClaudeNotStartedError(type(error).__name__, words or str(error)) from error
         self._gone = asyncio.Event()
