@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from performance import answers, live
+from performance import agent, answers, live
 from performance.figures import Measured
 from performance.procfs import QUIET_SECONDS, wait_until_quiet
 from performance.rounds import repeated
@@ -28,10 +28,12 @@ class Effort:
     idle_seconds: float
     new_sessions: int
     later_messages: int
+    agent_starts: int
+    agent_lines: int
 
 
-FULL = Effort(3, 9, live.Length(3, 10), 16, 10, 30)
-QUICK = Effort(1, 2, live.Length(1, 3), 2, 2, 5)
+FULL = Effort(3, 9, live.Length(3, 10), 16, 10, 30, 100, 5000)
+QUICK = Effort(1, 2, live.Length(1, 3), 2, 2, 5, 10, 500)
 
 
 def _streams(effort: Effort) -> Iterator[Measured]:
@@ -54,11 +56,16 @@ def _messages(effort: Effort) -> Iterator[Measured]:
     yield answers.later_messages(effort.later_messages)
 
 
+def _agent(effort: Effort) -> Iterator[Measured]:
+    yield agent.commands(effort.agent_starts, effort.agent_lines)
+
+
 BENCHES: dict[str, Callable[[Effort], Iterator[Measured]]] = {
     "streams": _streams,
     "fanout": _fanout,
     "idle": _idle,
     "messages": _messages,
+    "agent": _agent,
 }
 
 
