@@ -9,7 +9,7 @@ _NAMES: Final = re.compile(
     r"|credential|signature",
     re.IGNORECASE,
 )
-_PREFIXES: Final = r"sk-[A-Za-z]{2,8}-|mk_|gh[pousr]_|github_pat_|glpat-|xox[abp]-"
+_PREFIXES: Final = r"sk-[A-Za-z]{2,8}-|m[kr]_|gh[pousr]_|github_pat_|glpat-|xox[abp]-"
 _PARAMETERS: Final = r"(?:access_|refresh_|id_)?(?:token|password|secret|api_?key|code)"
 _FORMS: Final = (
     (re.compile(r"(://[^\s/@:]*):[^\s/@]+@"), r"\1:***@"),

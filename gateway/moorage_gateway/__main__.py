@@ -1,4 +1,4 @@
-"""The command line: `moorage-gateway serve | check-config | migrate | run`."""
+"""The command line: `moorage-gateway serve | check-config | migrate | create-admin | ...`."""
 
 import argparse
 import os
@@ -30,9 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.writelines(f"  {mistake}\n" for mistake in refused.mistakes)
         return _BAD_USAGE
     logs.configure(settings.log, secret_values(settings))
-    if arguments.command == "migrate":
-        return _migrate(settings, arguments.to)
-    return _serve(settings)
+    commands = {
+        "serve": _serve,
+        "migrate": _migrate,
+        "create-admin": _create_admin,
+        "rotate-keys": _rotate_keys,
+    }
+    return commands[arguments.command](settings, arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,12 +51,19 @@ def _parser() -> argparse.ArgumentParser:
     commands.choices["migrate"].add_argument(
         "--to", default="head", metavar="REVISION", help="another one, also an older one, or base"
     )
+    text = "make an account that is an admin; the password is asked for, or read from stdin"
+    admin = commands.add_parser("create-admin", help=text, description=text)
+    admin.add_argument("email")
+    admin.add_argument("--name")
+    text = "sign access tokens with a new key; nobody is signed out"
+    keys = commands.add_parser("rotate-keys", help=text, description=text)
+    keys.add_argument("--now", action="store_true", help="refuse what the old keys signed at once")
     commands.add_parser("run", help="run everything on this machine", add_help=False)
     return parser
 
 
-def _serve(settings: Settings) -> int:
-    del settings
+def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    del settings, arguments
     sys.stderr.write(
         "This version has no cluster backend: `moorage-gateway run` runs everything on this "
         "machine.\n"
@@ -76,11 +87,23 @@ def _check_config() -> int:
     return _BAD_USAGE
 
 
-def _migrate(settings: Settings, revision: str) -> int:
+def _create_admin(settings: Settings, arguments: argparse.Namespace) -> int:
+    from moorage_gateway.accounts.commands import create_admin  # noqa: PLC0415 - slow to import
+
+    return create_admin(settings, arguments.email, arguments.name)
+
+
+def _rotate_keys(settings: Settings, arguments: argparse.Namespace) -> int:
+    from moorage_gateway.accounts.commands import rotate_keys  # noqa: PLC0415 - slow to import
+
+    return rotate_keys(settings, at_once=arguments.now)
+
+
+def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
     from moorage_gateway.db.migrate import migrate  # noqa: PLC0415 - slow to import
 
-    migrate(settings.database_location, settings.database, revision)
-    sys.stdout.write(f"The tables are at {revision}.\n")
+    migrate(settings.database_location, settings.database, arguments.to)
+    sys.stdout.write(f"The tables are at {arguments.to}.\n")
     return 0
 
 

@@ -17,7 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from moorage_api.base import now
+from moorage_gateway.accounts import endpoints as accounts
+from moorage_gateway.api_keys import endpoints as api_keys
 from moorage_gateway.approvals import endpoints as approvals
+from moorage_gateway.auth.gate import Gate
+from moorage_gateway.auth.rules import describe_rules, open_routes
 from moorage_gateway.compression import compressed
 from moorage_gateway.context import OpenBackend
 from moorage_gateway.errors import GatewayError, error_response, error_responses, translate
@@ -45,14 +49,20 @@ from moorage_gateway.settings import Settings
 from moorage_gateway.wiring import open_context
 
 BASE = "/api/claude-code"
+AUTH = "/api/auth"
 _GC_THRESHOLD: Final = (10_000, 20, 50)
 _EXPOSED: Final = ("ETag", "X-Request-ID", *EXPOSED_HEADERS)
 """Headers of answers that pages of other origins may read."""
 
 
-def open_routers() -> Sequence[APIRouter]:
-    """Return the routes that everybody may use, without a limit for each user."""
-    return (health.router,)
+def open_routers() -> Sequence[tuple[str, APIRouter]]:
+    """Return the routes that everybody may use, without a limit for each user; and their base."""
+    return ((BASE, health.router), (AUTH, accounts.open_router))
+
+
+def account_routers() -> Sequence[APIRouter]:
+    """Return the routes by which users manage what is theirs here."""
+    return (accounts.router, api_keys.router)
 
 
 def routers() -> Sequence[APIRouter]:
@@ -74,6 +84,7 @@ class Application(FastAPI):
         """Return the description of the API."""
         description = super().openapi()
         complete(description)
+        describe_rules(self, description)
         return description
 
 
@@ -103,17 +114,8 @@ def create_app(
         redoc_url=None,
         middleware=surroundings(settings, metrics, templates),
     )
-    for router in open_routers():
-        _describe_status(router)
-        app.include_router(router, prefix=BASE)
-    for router in routers():
-        _describe_status(router)
-        app.include_router(
-            router,
-            prefix=BASE,
-            dependencies=[Depends(limited)],
-            responses=error_responses(401, 429),
-        )
+    _include_routers(app)
+    app.state.open_routes = open_routes(app)
     templates |= route_templates(app)
     for kind in (HTTPException, RequestValidationError, GatewayError):
         app.add_exception_handler(kind, _answer_error)
@@ -143,7 +145,23 @@ def surroundings(
         compressed(http),
         Middleware(Revalidation),
         Middleware(PlainPaths),
+        Middleware(Gate),
     ]
+
+
+def _include_routers(app: FastAPI) -> None:
+    for base, router in open_routers():
+        _describe_status(router)
+        app.include_router(router, prefix=base)
+    for base, group in ((BASE, routers()), (AUTH, account_routers())):
+        for router in group:
+            _describe_status(router)
+            app.include_router(
+                router,
+                prefix=base,
+                dependencies=[Depends(limited)],
+                responses=error_responses(401, 429),
+            )
 
 
 def _describe_status(router: APIRouter) -> None:

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 
+from moorage_gateway.auth.logins import Logins
 from moorage_gateway.backends.interface import SessionBackend
 from moorage_gateway.background import Supervisor
 from moorage_gateway.files.client import RunnerFiles
@@ -41,6 +42,8 @@ class Context:
     engine: AsyncEngine
     redis: Redis
     files: RunnerFiles
+    # None: nobody logs in.
+    logins: Logins | None
     # None: nothing is limited.
     limiter: Limiter | None
     backend: SessionBackend

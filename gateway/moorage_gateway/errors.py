@@ -5,13 +5,18 @@ A class fixes code and status; its constructor takes facts, the sentence is made
     GatewayError
     ├── RequestInvalid          400 VALIDATION_ERROR     mistakes, each with the field's path
     ├── Unauthorized            401 UNAUTHORIZED
+    │   ├── LoginRefused                                 address or password: not told which
+    │   └── RefreshRefused                               the sign-in has ended
     ├── BudgetSpent             402 BUDGET_EXCEEDED
     ├── Forbidden               403 FORBIDDEN            the runner refused a path
+    │   ├── LoginsOff                                    nobody logs in here
     │   ├── HostRefused                                  the Host header names another machine
     │   └── OriginRefused                                another site's page tried to write
     ├── NotFound                404 NOT_FOUND            also for what is another user's
     ├── MethodNotAllowed        405 METHOD_NOT_ALLOWED
     ├── Conflict                409 CONFLICT
+    │   ├── AddressTaken                                 there is an account with this address
+    │   ├── EnoughKeys                                   no more API keys for this user
     │   ├── KeyReused                                    one idempotency key, two contents
     │   ├── KeySpent                                     what was made under the key is deleted
     │   ├── QuotaReached                                 as many sessions as the user may have
@@ -89,7 +94,26 @@ class Unauthorized(GatewayError):
     status = 401
 
     def __init__(self) -> None:
-        super().__init__("log in first: the request carries no valid token")
+        super().__init__(
+            "log in first: the request carries no valid token",
+            headers={"WWW-Authenticate": 'Bearer realm="moorage"'},
+        )
+
+
+class LoginRefused(Unauthorized):
+    """The address, the password or both are wrong, or the account is disabled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.message = "the address or the password is wrong"
+
+
+class RefreshRefused(Unauthorized):
+    """The refresh token is of no sign-in that stands."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.message = "the sign-in has ended: log in again"
 
 
 class BudgetSpent(GatewayError):
@@ -110,6 +134,13 @@ class Forbidden(GatewayError):
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
+
+
+class LoginsOff(Forbidden):
+    """There are no accounts."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody logs in here: the gateway runs with MOORAGE_AUTH=none")
 
 
 class HostRefused(Forbidden):
@@ -162,6 +193,22 @@ class Conflict(GatewayError):
 
     code = "CONFLICT"
     status = 409
+
+
+class AddressTaken(Conflict):
+    """There is an account with this address."""
+
+    def __init__(self) -> None:
+        super().__init__("there is an account with this address already: log in")
+
+
+class EnoughKeys(Conflict):
+    """The user has as many API keys as one may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"you have {most} API keys, which is the most: delete one", {"limit": most}
+        )
 
 
 class KeyReused(Conflict):

@@ -10,6 +10,8 @@ import structlog
 from redis.asyncio import Redis
 
 from moorage_api.redis_client import make_redis
+from moorage_gateway.accounts.cleanup import Cleanup
+from moorage_gateway.auth.logins import open_logins
 from moorage_gateway.background import Background, Supervisor
 from moorage_gateway.context import Context, OpenBackend
 from moorage_gateway.db.engine import open_engine
@@ -20,6 +22,7 @@ from moorage_gateway.limits.counters import ProcessCounter, RedisCounter
 from moorage_gateway.limits.limiter import Limiter
 from moorage_gateway.limits.rules import rules_of
 from moorage_gateway.live.hub import Hub
+from moorage_gateway.live.standing import StreamGuard
 from moorage_gateway.live.watch import SessionWatch
 from moorage_gateway.metrics.instruments import Metrics
 from moorage_gateway.metrics.server import serve_metrics
@@ -93,6 +96,7 @@ async def open_context(
             timeout_seconds=settings.files.timeout_seconds,
             concurrency=settings.files.concurrency,
         )
+        logins = await stack.enter_async_context(open_logins(settings, engine, clock))
         limiter = await stack.enter_async_context(_open_limiter(settings))
         backend = await stack.enter_async_context(open_backend(settings, redis))
         closing = asyncio.Event()
@@ -103,15 +107,20 @@ async def open_context(
         standing = Standing(
             Parts(engine, {"redis": redis, "redis_files": files_redis}, hub, recorder)
         )
-        supervisor = Supervisor(
-            [
-                Background("relay", relay.run),
-                Background("hub", hub.run),
-                Background("watch", watch.run),
-                Background("recorder", recorder.run),
-                Background("keys", KeyCleanup(engine, clock).run),
+        tasks = [
+            Background("relay", relay.run),
+            Background("hub", hub.run),
+            Background("watch", watch.run),
+            Background("recorder", recorder.run),
+            Background("keys", KeyCleanup(engine, clock).run),
+        ]
+        if logins is not None:
+            guard = StreamGuard(hub, engine, clock, settings.login.recheck_seconds)
+            tasks += [
+                Background("stream-guard", guard.run),
+                Background("accounts-cleanup", Cleanup(engine, clock, settings.login).run),
             ]
-        )
+        supervisor = Supervisor(tasks)
         running = asyncio.create_task(supervisor.run(), name="background")
         stack.push_async_callback(_stop, running)
         await stack.enter_async_context(serve_metrics(settings.metrics, metrics, standing))
@@ -122,6 +131,7 @@ async def open_context(
             backend=backend,
             relay=relay,
             files=files,
+            logins=logins,
             limiter=limiter,
             hub=hub,
             watch=watch,

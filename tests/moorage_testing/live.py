@@ -31,6 +31,7 @@ from moorage_api.resources import ClaudeSession, Phase, SessionSpec
 from moorage_api.resources.meta import ObjectMeta
 from moorage_api.resources.parts import Repository
 from moorage_gateway.app import BASE
+from moorage_gateway.auth.gate import Gate
 from moorage_gateway.backends.interface import NewSession, SessionChange, SessionMissing
 from moorage_gateway.errors import GatewayError, error_response, translate
 from moorage_gateway.live.endpoints import router
@@ -148,15 +149,17 @@ async def publish_texts(redis: Redis, session_id: str, texts: Iterable[str]) -> 
 
 def live_app(hub: Hub, backend: Any, *, handoff: bool = True) -> FastAPI:
     """Return an application with the live endpoints alone."""
-    app = FastAPI(middleware=[Middleware(StreamHandoff)] if handoff else [])
+    outermost = [Middleware(StreamHandoff)] if handoff else []
+    app = FastAPI(middleware=[*outermost, Middleware(Gate)])
     app.include_router(router, prefix=BASE)
     app.add_exception_handler(GatewayError, _answer)
     app.state.context = SimpleNamespace(
         hub=hub,
         watch=SessionWatch(backend, hub),
         backend=backend,
-        settings=SimpleNamespace(auth="none"),
+        logins=None,
     )
+    app.state.open_routes = frozenset()
     return app
 
 
@@ -313,7 +316,12 @@ class SseClient:
 
 
 async def connect(
-    port: int, path: str, *, last_id: str | None = None, receive_buffer: int | None = None
+    port: int,
+    path: str,
+    *,
+    last_id: str | None = None,
+    receive_buffer: int | None = None,
+    token: str | None = None,
 ) -> SseClient:
     """Connect a client; with a small receive buffer it is soon a slow one, if it does not read."""
     raw = socket.socket()
@@ -323,6 +331,7 @@ async def connect(
     await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
     reader, writer = await asyncio.open_connection(sock=raw, limit=2**16)
     header = f"Last-Event-ID: {last_id}\r\n" if last_id is not None else ""
+    header += f"Authorization: Bearer {token}\r\n" if token is not None else ""
     writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n".encode())
     head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LIMIT)).decode()
     return SseClient(reader, writer, int(head.split()[1]), head)

@@ -1,20 +1,31 @@
 """Who asks. With MOORAGE_AUTH=none that is always the one user of this machine."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from fastapi import Depends
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
-from moorage_gateway.context import ContextDep
-from moorage_gateway.errors import Unauthorized
+from moorage_gateway.errors import Forbidden, Unauthorized
+
+Role = Literal["user", "admin"]
+Credential = Literal["none", "sign_in", "api_key", "oidc"]
+_KEY: Final = "principal"
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A user as the rest of the gateway knows them."""
+    """A user as the rest of the gateway knows them, and what they showed."""
 
     user_id: str
-    role: Literal["user", "admin"]
+    role: Role
+    credential: Credential = "none"
+    credential_id: str = ""
+    """The sign-in or the API key."""
+    expires_at: datetime | None = None
+    """When what they showed is worth nothing any more, where that is known."""
 
     @property
     def is_admin(self) -> bool:
@@ -26,15 +37,55 @@ LOCAL: Final = Principal("local", "admin")
 """The one user where nobody logs in."""
 
 
-async def current_principal(context: ContextDep) -> Principal:
-    """Return who asks.
+def remember(scope: Scope, principal: Principal) -> None:
+    """Note who sent this request."""
+    scope.setdefault("state", {})[_KEY] = principal
+
+
+async def current_principal(connection: HTTPConnection) -> Principal:
+    """Return who asks, by whatever they showed.
+
+    A coroutine, though it waits for nothing: FastAPI gives plain functions to a thread.
 
     Raises:
-        Unauthorized: where the settings ask for a login, of which there is no kind yet.
+        Unauthorized: if nobody was found out to.
     """
-    if context.settings.auth == "none":
-        return LOCAL
-    raise Unauthorized
+    principal: Principal | None = connection.scope.get("state", {}).get(_KEY)
+    if principal is None:
+        raise Unauthorized
+    return principal
 
 
 PrincipalDep = Annotated[Principal, Depends(current_principal)]
+
+
+async def current_person(principal: PrincipalDep) -> Principal:
+    """Return who asks, if they logged in: what a script's key must not do.
+
+    Raises:
+        Forbidden: to API keys.
+    """
+    if principal.credential == "api_key":
+        raise Forbidden("API keys may not do this: log in")
+    return principal
+
+
+PersonDep = Annotated[Principal, Depends(current_person)]
+
+
+async def current_admin(principal: PrincipalDep) -> Principal:
+    """Return who asks, if they are an admin.
+
+    Raises:
+        Forbidden: to all others.
+    """
+    if not principal.is_admin:
+        raise Forbidden("this is for admins")
+    return principal
+
+
+AdminDep = Annotated[Principal, Depends(current_admin)]
+
+
+async def anyone() -> None:
+    """Let everybody in: the dependency of routes that need no login."""

@@ -1,12 +1,13 @@
 """GET /health, /health/live, /health/ready: open to everybody."""
 
-from fastapi import APIRouter, Response, status
+from fastapi import APIRouter, Depends, Response, status
 
+from moorage_gateway.auth.principal import anyone
 from moorage_gateway.context import ContextDep
 from moorage_gateway.health.schemas import Health, Live, Ready
 from moorage_gateway.health.service import HealthService
 
-router = APIRouter(prefix="/health", tags=["health"])
+router = APIRouter(prefix="/health", tags=["health"], dependencies=[Depends(anyone)])
 
 
 @router.get("", responses={503: {"model": Health}})

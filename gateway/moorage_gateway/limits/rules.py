@@ -14,7 +14,11 @@ _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class LimitName(StrEnum):
-    """What is counted apart. The last three are counted per address, the others per user."""
+    """What is counted apart.
+
+    Registrations, logins and refreshes are counted per address; attempts per account that somebody
+    wants to log in to, whether or not there is one; the others per user.
+    """
 
     SESSIONS = "sessions"
     MESSAGES = "messages"
@@ -24,6 +28,7 @@ class LimitName(StrEnum):
     REGISTRATIONS = "registrations"
     LOGINS = "logins"
     REFRESHES = "refreshes"
+    ATTEMPTS = "attempts"
 
 
 class WithoutRedis(StrEnum):
@@ -54,7 +59,7 @@ class Rule:
         return self.item.get_expiry()
 
 
-_CLOSED: Final = frozenset({LimitName.REGISTRATIONS, LimitName.LOGINS})
+_CLOSED: Final = frozenset({LimitName.REGISTRATIONS, LimitName.LOGINS, LimitName.ATTEMPTS})
 
 
 def rules_of(settings: LimitSettings) -> Mapping[LimitName, Rule]:

@@ -1,13 +1,12 @@
 """/sessions/{id}/events, the same for clients that poll, and /events for a user's sessions."""
 
-from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import Response
 
 from moorage_api.events import EVENT_TYPES
-from moorage_gateway.auth.access import SessionDep, id_of, may_see
+from moorage_gateway.auth.access import SessionDep, id_of
 from moorage_gateway.auth.principal import PrincipalDep
 from moorage_gateway.errors import Mistake, RequestInvalid, error_responses
 from moorage_gateway.live.ids import EventId, parse_event_id
@@ -82,10 +81,15 @@ _PAGE: Final[dict[int | str, dict[str, Any]]] = {200: {"model": EventPage}}
     responses={**_STREAM, **error_responses(400, 404)},
 )
 async def session_events(
-    session: SessionDep, hub: HubDep, watch: WatchDep, after: AfterDep, types: TypesDep
+    session: SessionDep,
+    principal: PrincipalDep,
+    hub: HubDep,
+    watch: WatchDep,
+    after: AfterDep,
+    types: TypesDep,
 ) -> SessionStream:
     """Follow a session: every event after the one given, then each as it happens."""
-    return SessionStream(hub, watch, id_of(session), after, types)
+    return SessionStream(hub, watch, principal, id_of(session), after, types)
 
 
 @router.get(
@@ -121,4 +125,4 @@ async def user_events(
     A client that comes back gets the last minute before it left again: drop what is known by
     `sessionId` and `id` in the data.
     """
-    return UserStream(hub, watch, partial(may_see, principal), after, frozenset(USER_TYPES))
+    return UserStream(hub, watch, principal, after, frozenset(USER_TYPES))

@@ -19,6 +19,7 @@ from typing import Final, Protocol
 from redis.asyncio import Redis
 
 from moorage_api.redis_client import FAILURES, Backoff
+from moorage_gateway.auth.principal import Principal
 from moorage_gateway.live.catch_up import CatchUp
 from moorage_gateway.live.cursor import Cursor, Follower, Subscription
 from moorage_gateway.live.ids import EventId
@@ -35,6 +36,11 @@ _BEAT_PAUSE: Final = 0.005
 
 class Client(Protocol):
     """Somebody who holds a stream open."""
+
+    @property
+    def principal(self) -> Principal:
+        """Who was let in."""
+        ...
 
     def beat(self) -> None:
         """Say that the connection lives."""

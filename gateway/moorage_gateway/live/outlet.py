@@ -10,7 +10,7 @@ from moorage_gateway.live.items import Batch
 MAX_BYTES: Final = 1024 * 1024
 MAX_EVENTS: Final = 4096
 
-EndReason = Literal["slow", "deleted", "shutdown"]
+EndReason = Literal["slow", "deleted", "shutdown", "signed_out"]
 
 
 class Outlet:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from moorage_gateway.auth.principal import Principal
 from moorage_gateway.live.handoff import hand_over
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.ids import EventId
@@ -37,10 +38,11 @@ def frame(event: str, data: dict[str, Any], *, retry_ms: int | None = None) -> b
 class EventStream(Response):
     """Streams what one outlet is given; subclasses say what that is."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, principal: Principal) -> None:
         super().__init__(headers=_HEADERS)
         del self.headers["content-length"]
         self.hub = hub
+        self.principal = principal
         self.outlet = Outlet()
         self._pump: Pump | None = None
         self._request: asyncio.Task[Any] | None = None
@@ -137,11 +139,12 @@ class SessionStream(EventStream):
         self,
         hub: Hub,
         watch: SessionWatch,
+        principal: Principal,
         session_id: str,
         after: EventId | None,
         types: Types | None,
     ) -> None:
-        super().__init__(hub)
+        super().__init__(hub, principal)
         self._watch = watch
         self._session_id = session_id
         self._after = after

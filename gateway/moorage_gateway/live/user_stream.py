@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Final
 
 from moorage_api.resources import ClaudeSession
+from moorage_gateway.auth.access import may_see
+from moorage_gateway.auth.principal import Principal
 from moorage_gateway.backends.interface import SessionChange
 from moorage_gateway.live.cursor import Subscription
 from moorage_gateway.live.hub import Hub
@@ -29,18 +31,20 @@ USER_TYPES: Final = (
 )  # fmt: skip
 REPEATED_SECONDS: Final = 60
 
-Visible = Callable[[ClaudeSession], bool]
-
 
 class UserStream(EventStream):
     """Streams what a user's list of sessions shows."""
 
     def __init__(
-        self, hub: Hub, watch: SessionWatch, visible: Visible, after: EventId | None, types: Types
+        self,
+        hub: Hub,
+        watch: SessionWatch,
+        principal: Principal,
+        after: EventId | None,
+        types: Types,
     ) -> None:
-        super().__init__(hub)
+        super().__init__(hub, principal)
         self._watch = watch
-        self._visible = visible
         self._after = after
         self._types = types
         self._highest = NONE
@@ -78,7 +82,7 @@ class UserStream(EventStream):
 
     def _follow(self, session: ClaudeSession, after: EventId | None) -> None:
         uid = session.metadata.uid
-        if uid is None or uid in self._followed or not self._visible(session):
+        if uid is None or uid in self._followed or not may_see(self.principal, session):
             return
         subscription = self.hub.attach(uid, self._collected, self._types)
         task = asyncio.create_task(self._go_live(subscription, after))

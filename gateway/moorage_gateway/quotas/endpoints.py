@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
-from moorage_gateway.auth.principal import PrincipalDep
+from moorage_gateway.auth.principal import AdminDep, PrincipalDep
 from moorage_gateway.context import ContextDep
-from moorage_gateway.errors import Forbidden, error_responses
+from moorage_gateway.errors import error_responses
 from moorage_gateway.quotas.schemas import QuotaView, SetQuotas
 from moorage_gateway.quotas.service import QuotaService
 
@@ -20,14 +20,9 @@ async def quota_service(context: ContextDep) -> QuotaService:
     return QuotaService(context)
 
 
-async def quotas_of_others(context: ContextDep, principal: PrincipalDep) -> QuotaService:
-    """Return the service for an admin's request.
-
-    Raises:
-        Forbidden: to everybody else.
-    """
-    if not principal.is_admin:
-        raise Forbidden("this is for admins")
+async def quotas_of_others(context: ContextDep, admin: AdminDep) -> QuotaService:
+    """Return the service for an admin's request."""
+    del admin
     return QuotaService(context)
 
 

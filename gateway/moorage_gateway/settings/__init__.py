@@ -11,6 +11,7 @@ from moorage_gateway.settings.base import PREFIX, Group, Words, is_loopback
 from moorage_gateway.settings.features import FileSettings, SessionSettings
 from moorage_gateway.settings.http import HttpSettings
 from moorage_gateway.settings.limits import LimitSettings, QuotaSettings
+from moorage_gateway.settings.login import LoginSettings, OidcSettings
 from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
 from moorage_gateway.settings.root import Settings
 from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings
@@ -23,7 +24,9 @@ __all__ = [
     "HttpSettings",
     "LimitSettings",
     "LogSettings",
+    "LoginSettings",
     "MetricsSettings",
+    "OidcSettings",
     "QuotaSettings",
     "RedisSettings",
     "SessionSettings",

@@ -44,6 +44,10 @@ class LimitSettings(Group):
     registrations: Annotated[Rate, Field(description="Each address: registrations.")] = "5/minute"
     logins: Annotated[Rate, Field(description="Each address: attempts to log in.")] = "10/minute"
     refreshes: Annotated[Rate, Field(description="Each address: tokens refreshed.")] = "30/minute"
+    attempts: Annotated[
+        Rate,
+        Field(description="Each account: attempts to log in, from whatever addresses."),
+    ] = "20/15minute"
     timeout_seconds: Annotated[
         float,
         Field(

@@ -12,18 +12,9 @@ from moorage_gateway.settings.base import PREFIX, is_loopback
 from moorage_gateway.settings.features import FileSettings, SessionSettings
 from moorage_gateway.settings.http import HttpSettings
 from moorage_gateway.settings.limits import LimitSettings, QuotaSettings
+from moorage_gateway.settings.login import AuthMode, LoginSettings, OidcSettings
 from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
 from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings
-
-
-def _checked_auth(value: str) -> str:
-    if value != "none":
-        msg = (
-            "there is no login in this version: write none, which makes everybody who reaches "
-            "the port the one user, and is accepted on a loopback address only"
-        )
-        raise ValueError(msg)
-    return value
 
 
 def _checked_redis_url(value: SecretStr) -> SecretStr:
@@ -56,13 +47,13 @@ class Settings(EnvironmentSettings):
         8080
     )
     auth: Annotated[
-        str,
-        AfterValidator(_checked_auth),
+        AuthMode,
         Field(
-            description="How users are known. none: nobody logs in, everybody who reaches the port "
-            "is the one user; refused unless host is a loopback address.",
+            description="How users are known. users: they log in (MOORAGE_LOGIN, MOORAGE_OIDC). "
+            "none: nobody does, everybody who reaches the port is the one user; refused unless "
+            "host is a loopback address.",
         ),
-    ]
+    ] = "users"
     redis_url: Annotated[
         SecretStr,
         AfterValidator(_checked_redis_url),
@@ -84,6 +75,8 @@ class Settings(EnvironmentSettings):
     limits: LimitSettings = LimitSettings()
     quotas: QuotaSettings = QuotaSettings()
     log: LogSettings = LogSettings()
+    login: LoginSettings = LoginSettings()
+    oidc: OidcSettings = OidcSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
 
@@ -116,5 +109,10 @@ def _mistakes_between(settings: Settings) -> Iterator[str]:
         )
     if settings.auth == "none" and settings.http.allowed_hosts:
         yield "MOORAGE_AUTH=none allows loopback names only: remove MOORAGE_HTTP__ALLOWED_HOSTS"
+    if settings.auth == "users" and settings.login.secret is None:
+        yield (
+            "MOORAGE_LOGIN__SECRET must be set, unless MOORAGE_AUTH=none: at least 32 random "
+            "characters, as `openssl rand -base64 32` makes them"
+        )
     if settings.metrics.port and settings.metrics.port == settings.port:
         yield "MOORAGE_METRICS__PORT must not be MOORAGE_PORT: metrics have a port of their own"

@@ -36,6 +36,11 @@ DOCUMENTED = {
 FACTS: dict[str, tuple[Any, ...]] = {
     "RequestInvalid": ([Mistake("a.b", "is wrong"), Mistake("c", "too")],),
     "Unauthorized": (),
+    "LoginRefused": (),
+    "RefreshRefused": (),
+    "LoginsOff": (),
+    "AddressTaken": (),
+    "EnoughKeys": (50,),
     "BudgetSpent": ("id",),
     "Forbidden": ("no",),
     "HostRefused": ("example.com",),
@@ -119,7 +124,16 @@ def test_every_error_of_the_backend_is_mapped(kind: type[Exception]) -> None:
 
 def test_no_error_is_made_outside_the_tree_but_where_it_is_caught() -> None:
     """Exceptions of the HTTP side are all in `errors`: another would be answered with 500."""
-    features = ("auth", "sessions", "messages", "approvals", "files", "health")
+    features = (
+        "accounts",
+        "api_keys",
+        "auth",
+        "sessions",
+        "messages",
+        "approvals",
+        "files",
+        "health",
+    )
     found = [
         f"{module.name}.{name}"
         for feature in features

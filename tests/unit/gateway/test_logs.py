@@ -49,6 +49,7 @@ def logged(path: Path) -> list[Any]:
         {"event": "-----BEGIN RSA PRIVATE KEY-----\ngeheim\n-----END RSA PRIVATE KEY-----"},
         {"event": "eyJhbGciOiJIUzI1NiJ9.geheimgeheim.geheim"},
         {"event": "mk_geheimgeheim"},
+        {"event": "mr_geheimgeheim"},
         {"exception": "Traceback ... sk-ant-geheimgeheim"},
         {"event": ["https://x:geheim@example.com/a"]},
         {"event": b"https://x:geheim@example.com/a"},

@@ -45,7 +45,14 @@ def test_good_settings_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"MOORAGE_AUTH": "jwt"}, ["MOORAGE_AUTH: there is no login"]),
+        ({"MOORAGE_AUTH": "jwt"}, ["MOORAGE_AUTH: Input should be"]),
+        ({"MOORAGE_AUTH": "users"}, ["MOORAGE_LOGIN__SECRET must be set"]),
+        ({"MOORAGE_LOGIN__SECRET": "geheim"}, ["MOORAGE_LOGIN__SECRET: write at least 32"]),
+        ({"MOORAGE_OIDC__ISSUER": "https://a.example"}, ["also set MOORAGE_OIDC__AUDIENCE"]),
+        (
+            {"MOORAGE_OIDC__ISSUER": "http://a.example", "MOORAGE_OIDC__AUDIENCE": "x"},
+            ["MOORAGE_OIDC__ISSUER: write an https"],
+        ),
         ({"MOORAGE_HOST": "0.0.0.0"}, ["needs a loopback address"]),  # noqa: S104
         ({"MOORAGE_HTTP__ALLOWED_HOSTS": "x"}, ["loopback names only"]),
         ({"MOORAGE_HTTP__NONSENSE": "1"}, ["MOORAGE_HTTP__NONSENSE: there is no such"]),
@@ -82,7 +89,7 @@ def test_a_bad_setting_ends_the_command_with_2(
     monkeypatch.setenv("MOORAGE_PORT", "x")
     assert main(["check-config"]) == 2
     told = capsys.readouterr().err
-    for name in ("MOORAGE_PORT", "MOORAGE_AUTH", "MOORAGE_REDIS_URL"):
+    for name in ("MOORAGE_PORT", "MOORAGE_REDIS_URL"):
         assert name in told
 
 
@@ -178,7 +185,7 @@ def test_the_command_prints_what_was_given_with_the_mistakes(
     assert main(["check-config"]) == 2
     told = capsys.readouterr()
     assert "MOORAGE_PORT = x  # environment" in told.out
-    assert "MOORAGE_AUTH =   # not set" in told.out
+    assert "MOORAGE_REDIS_URL =   # not set" in told.out
     assert "geheim" not in told.out + told.err
 
 

@@ -45,7 +45,7 @@ def test_the_table_names_routes_that_exist() -> None:
 def test_only_what_guards_passwords_is_refused_without_redis() -> None:
     rules = rules_of(LimitSettings())
     closed = {name for name, rule in rules.items() if rule.without_redis is WithoutRedis.CLOSED}
-    assert closed == {LimitName.REGISTRATIONS, LimitName.LOGINS}
+    assert closed == {LimitName.REGISTRATIONS, LimitName.LOGINS, LimitName.ATTEMPTS}
 
 
 def test_the_defaults_are_the_documents() -> None:
@@ -59,6 +59,7 @@ def test_the_defaults_are_the_documents() -> None:
         "registrations": (5, 60),
         "logins": (10, 60),
         "refreshes": (30, 60),
+        "attempts": (20, 900),
     }
 
 

@@ -1,0 +1,1 @@
+"""Accounts: registration, sign-ins and their tokens, what users are to themselves."""

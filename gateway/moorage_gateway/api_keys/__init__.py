@@ -1,0 +1,1 @@
+"""API keys: made by users for their scripts, shown once, stored as digests."""

@@ -1,0 +1,133 @@
+"""What of users, sign-ins and API keys is read to know who asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Executable, and_, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moorage_gateway.auth.oidc import Identity
+from moorage_gateway.auth.principal import Role
+from moorage_gateway.db.statements import insert_once
+from moorage_gateway.db.tables import api_keys, sign_ins, users
+from moorage_gateway.requests import random_id
+
+_AT_ONCE: Final = 500
+_ENABLED: Final = users.c.disabled_at.is_(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose a sign-in or an API key is."""
+
+    credential_id: str
+    user_id: str
+    role: Role
+    expires_at: datetime | None
+    used_at: datetime | None = None
+
+
+def _sign_in_stands(now: datetime) -> ColumnElement[bool]:
+    return and_(sign_ins.c.revoked_at.is_(None), sign_ins.c.expires_at > now, _ENABLED)
+
+
+def _key_stands(now: datetime) -> ColumnElement[bool]:
+    return and_(or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now), _ENABLED)
+
+
+class IdentityRepository:
+    """Reads on one connection; the caller commits what is written."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def sign_in(self, sign_in_id: str, now: datetime) -> Holder | None:
+        """Return whose a sign-in is, if it stands."""
+        found = await self.sign_ins([sign_in_id], now)
+        return found[0] if found else None
+
+    async def sign_ins(self, ids: Sequence[str], now: datetime) -> list[Holder]:
+        """Return whose these sign-ins are, of those that stand."""
+        query = (
+            select(sign_ins.c.id, users.c.id, users.c.role, sign_ins.c.expires_at)
+            .join(users, users.c.id == sign_ins.c.user_id)
+            .where(_sign_in_stands(now))
+        )
+        found = [await self._holders(query.where(sign_ins.c.id.in_(part))) for part in _parts(ids)]
+        return [holder for part in found for holder in part]
+
+    async def api_key(self, digest: str, now: datetime) -> Holder | None:
+        """Return whose an API key is, if it stands."""
+        found = await self._holders(_keys_query(now).where(api_keys.c.digest == digest))
+        return found[0] if found else None
+
+    async def api_keys(self, ids: Sequence[str], now: datetime) -> list[Holder]:
+        """Return whose these API keys are, of those that stand."""
+        query = _keys_query(now)
+        found = [await self._holders(query.where(api_keys.c.id.in_(part))) for part in _parts(ids)]
+        return [holder for part in found for holder in part]
+
+    async def key_was_used(self, key_id: str, now: datetime) -> None:
+        """Note when an API key was used last."""
+        await self._connection.execute(
+            update(api_keys).where(api_keys.c.id == key_id).values(used_at=now)
+        )
+
+    async def provided(self, identity: Identity) -> Holder | None:
+        """Return the user whom a provider speaks of; None if unknown, disabled or out of date."""
+        query = select(users.c.id, users.c.role, users.c.email, users.c.name).where(
+            _names(identity), _ENABLED
+        )
+        row = (await self._connection.execute(query)).first()
+        if row is None or row[1:] != (identity.role, identity.email, identity.name):
+            return None
+        return Holder("", row.id, identity.role, identity.expires_at)
+
+    async def keep_provided(self, identity: Identity, now: datetime) -> Holder | None:
+        """Make the user whom a provider speaks of, or note what changed; None if disabled."""
+        said = {"role": identity.role, "email": identity.email, "name": identity.name}
+        row = {
+            "id": random_id(),
+            "issuer": identity.issuer,
+            "subject": identity.subject,
+            "created_at": now,
+            "updated_at": now,
+            **said,
+        }
+        if not await insert_once(self._connection, users, row, key=("issuer", "subject")):
+            await self._connection.execute(
+                update(users).where(_names(identity), _ENABLED).values(updated_at=now, **said)
+            )
+        return await self.provided(identity)
+
+    async def enabled(self, user_ids: Sequence[str]) -> list[Holder]:
+        """Return these users, of those that are not disabled."""
+        query = select(users.c.id, users.c.role).where(_ENABLED)
+        return [
+            Holder("", row.id, row.role, None)
+            for part in _parts(user_ids)
+            for row in await self._connection.execute(query.where(users.c.id.in_(part)))
+        ]
+
+    async def _holders(self, query: Executable) -> list[Holder]:
+        rows: Any = await self._connection.execute(query)
+        return [Holder(*row) for row in rows]
+
+
+def _names(identity: Identity) -> ColumnElement[bool]:
+    return and_(users.c.issuer == identity.issuer, users.c.subject == identity.subject)
+
+
+def _keys_query(now: datetime) -> Any:
+    return (
+        select(api_keys.c.id, users.c.id, users.c.role, api_keys.c.expires_at, api_keys.c.used_at)
+        .join(users, users.c.id == api_keys.c.user_id)
+        .where(_key_stands(now))
+    )
+
+
+def _parts(ids: Sequence[str]) -> list[Sequence[str]]:
+    """Return the ids in parts that fit into a statement."""
+    return [ids[at : at + _AT_ONCE] for at in range(0, len(ids), _AT_ONCE)]

@@ -1,0 +1,177 @@
+"""Tokens of an OpenID Connect provider, which is a real server here: keys, rotation, outages."""
+
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moorage_testing.accounts import Clock, accounts_settings, ask, change_user, works
+from moorage_testing.gateway import Gateway, running_gateway
+from moorage_testing.oidc import AUDIENCE, Provider, running_provider
+from moorage_testing.redis import RedisServer
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with running_provider() as running:
+        yield running
+
+
+@pytest.fixture
+def settings(redis_server: RedisServer, home: Path, provider: Provider) -> dict[str, Any]:
+    return {"issuer": provider.issuer, "audience": ["other", AUDIENCE], "admin_groups": ["ops"]}
+
+
+@pytest.fixture
+async def gateway(
+    redis_server: RedisServer, home: Path, clock: Clock, settings: dict[str, Any], database_url: str
+) -> AsyncIterator[Gateway]:
+    whole = accounts_settings(home, redis_server.url, oidc=settings, database_url=database_url)
+    async with running_gateway(whole, clock=clock) as running:
+        yield running
+
+
+@asynccontextmanager
+async def with_oidc(gateway: Gateway, clock: Clock, **changes: Any) -> AsyncIterator[Gateway]:
+    """Yield another gateway on the same database, with other settings of the provider."""
+    settings = gateway.context.settings
+    changed = settings.model_copy(update={"oidc": settings.oidc.model_copy(update=changes)})
+    async with running_gateway(changed, clock=clock) as running:
+        yield running
+
+
+async def me(gateway: Gateway, token: str) -> Any:
+    answer = await ask(gateway, "GET", "/me", token)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_a_user_is_made_at_first_sight_and_follows_the_provider(
+    gateway: Gateway, replica: Gateway, provider: Provider
+) -> None:
+    first = await me(gateway, provider.token("ada", name="Ada"))
+    assert (first["email"], first["name"], first["role"]) == ("ada@example.com", "Ada", "user")
+    later = await me(replica, provider.token("ada", email="new@example.com", groups=["ops", "x"]))
+    assert later["id"] == first["id"]
+    assert (later["email"], later["name"], later["role"]) == ("new@example.com", None, "admin")
+    assert (await me(gateway, provider.token("bob")))["id"] != first["id"]
+
+
+async def test_an_account_with_the_same_address_is_another_user(
+    gateway: Gateway, provider: Provider
+) -> None:
+    body = {"email": "ada@example.com", "password": "correct horse"}
+    own = (await ask(gateway, "POST", "/register", body=body)).json()
+    provided = await me(gateway, provider.token("ada"))
+    assert provided["email"] == own["user"]["email"]
+    assert provided["id"] != own["user"]["id"]
+
+
+async def test_groups_say_who_may_come_in(
+    gateway: Gateway, clock: Clock, provider: Provider
+) -> None:
+    changes = {"user_groups": ["people"], "groups_claim": "realm.roles"}
+    async with with_oidc(gateway, clock, **changes) as running:
+        for roles, role in ((["people"], "user"), (["ops"], "admin"), ("people", "user")):
+            token = provider.token("ada", realm={"roles": roles})
+            assert (await me(running, token))["role"] == role
+        refused: list[dict[str, Any]] = [
+            {},
+            {"realm": {"roles": []}},
+            {"groups": ["people"]},
+            {"realm": "people"},
+        ]
+        for claims in refused:
+            answer = await ask(running, "GET", "/me", provider.token("ada", **claims))
+            assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
+
+
+async def test_a_disabled_user_is_out_whatever_the_provider_says(
+    gateway: Gateway, clock: Clock, provider: Provider
+) -> None:
+    token = provider.token("ada")
+    user = await me(gateway, token)
+    await change_user(gateway, user["id"], disabled_at=clock())
+    clock.turn(seconds=5)
+    assert not await works(gateway, token)
+    assert not await works(gateway, provider.token("ada", groups=["ops"]))
+
+
+async def test_the_providers_new_keys_are_found_and_old_ones_forgotten(
+    gateway: Gateway, clock: Clock, provider: Provider
+) -> None:
+    old = provider.token("ada")
+    assert await works(gateway, old)
+    provider.add_key("second", kind="ES256")
+    clock.turn(seconds=11)  # so often the provider is asked for keys that are not known
+    assert await works(gateway, provider.token("ada"))
+    provider.withdraw_key("first")
+    clock.turn(seconds=601)
+    assert not await works(gateway, provider.token("ada", key_id="first"))
+    assert await works(gateway, provider.token("ada", key_id="second"))
+
+
+async def test_strangers_keys_do_not_make_the_provider_busy(
+    gateway: Gateway, clock: Clock, provider: Provider
+) -> None:
+    assert await works(gateway, provider.token("ada"))
+    asked = len(provider.asked)
+    for number in range(20):
+        provider.add_key(f"stranger-{number}", kind="ES256", published=False)
+        assert not await works(gateway, provider.token("ada"))
+    assert len(provider.asked) == asked
+    clock.turn(seconds=11)
+    for number in range(20):
+        assert not await works(gateway, provider.token("ada", key_id=f"stranger-{number}"))
+    assert len(provider.asked) == asked + 2  # where the keys are, and the keys
+
+
+async def test_while_the_provider_is_away_known_keys_are_good_for_an_hour(
+    gateway: Gateway, clock: Clock, provider: Provider
+) -> None:
+    token = provider.token("ada", exp=2**33)
+    assert await works(gateway, token)
+    provider.is_down = True
+    clock.turn(minutes=69)
+    assert await works(gateway, token)
+    clock.turn(minutes=2)
+    answer = await ask(gateway, "GET", "/me", token)
+    assert (answer.status_code, answer.json()["code"]) == (503, "BACKEND_UNAVAILABLE")
+    provider.is_down = False
+    clock.turn(seconds=11)
+    assert await works(gateway, token)
+
+
+async def test_another_issuers_configuration_is_not_taken(
+    gateway: Gateway, clock: Clock, provider: Provider
+) -> None:
+    provider.claims_issuer = "https://other.example"
+    async with with_oidc(gateway, clock) as running:
+        assert (await ask(running, "GET", "/me", provider.token())).status_code == 503
+    async with with_oidc(gateway, clock, jwks_url=f"{provider.issuer}/keys") as running:
+        assert await works(running, provider.token())
+
+
+async def test_a_provider_that_does_not_answer_costs_its_time_limit(
+    gateway: Gateway, clock: Clock, provider: Provider
+) -> None:
+    """The address of a port that accepts and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silents = f"http://127.0.0.1:{silent.getsockname()[1]}/keys"
+        async with with_oidc(gateway, clock, jwks_url=silents, timeout_seconds=0.2) as running:
+            assert (await ask(running, "GET", "/me", provider.token())).status_code == 503
+            assert (await ask(running, "GET", "/me")).status_code == 401
+
+
+async def test_provided_users_have_no_password_and_may_have_keys(
+    gateway: Gateway, provider: Provider
+) -> None:
+    token = provider.token("ada")
+    made = (await ask(gateway, "POST", "/api-keys", token, {"name": "x"})).json()
+    assert await works(gateway, made["key"])
+    body = {"password": "correct horse", "currentPassword": "x"}
+    assert (await ask(gateway, "PATCH", "/me", token, body)).status_code == 400
+    assert (await ask(gateway, "POST", "/logout", token)).status_code == 403
