@@ -227,6 +227,8 @@ async def _kubernetes() -> AsyncIterator[ApiClient]:
             client_configuration=configuration
         )
     configuration.connection_pool_maxsize = _CONNECTIONS
+    # Else each request reads ~/.netrc and the environment's proxies first, in a thread.
+    configuration.client_session_kwargs = {"trust_env": False}
     async with ApiClient(configuration) as client:
         client.user_agent = "moorage-operator"
         yield client
