@@ -7,7 +7,7 @@ from typing import Final
 from moorage_api.live import LiveStates, Sign
 from moorage_api.resources import Activity
 from moorage_api.state import SessionState
-from moorage_operator.observed import Live
+from moorage_operator.observed import RUNNER, Live
 from moorage_operator.redis_users import RedisUsers
 from moorage_operator.store import Record
 
@@ -39,12 +39,13 @@ class Signs:
     async def of(self, record: Record) -> Live | None:
         """Return what is there of a session; None if Redis does not answer.
 
-        Of a session that never had a pod nothing can be there.
+        Of a session that never had a pod nothing can be there, and while the runner of its pod
+        has not begun nothing that counts.
         """
         since = self.reachable_since
         if since is None:
             return None  # the sweep finds out when it is back, and which users it knows then
-        if _is_new(record):
+        if _is_new(record) or (_is_coming(record) and not record.session.spec.suspend):
             return self._live(record, since, None)
         read = await self._states.read([record.uid])
         if read is None:
@@ -93,3 +94,7 @@ def remember(record: Record, sign: Sign) -> None:
 
 def _is_new(record: Record) -> bool:
     return record.pod is None and record.session.status.started_at is None
+
+
+def _is_coming(record: Record) -> bool:
+    return record.pod is not None and record.pod.container(RUNNER).state == "waiting"
