@@ -16,7 +16,7 @@ from moorage_operator.names import object_name
 QUIET: Final = timedelta(seconds=30)
 """How far usage and the last activity may lag behind where nothing else changes."""
 
-PATIENCE: Final = timedelta(seconds=2)
+PATIENCE: Final = timedelta(seconds=10)
 """For how long a start that goes well is not told step by step."""
 
 _MINOR: Final = frozenset({"usage", "last_activity_at"})
