@@ -14,11 +14,12 @@ from pydantic import ValidationError
 from moorage_api.resources import Phase
 from moorage_operator.act import SESSION
 from moorage_operator.line import Line
-from moorage_operator.store import Store
+from moorage_operator.store import Store, owner_of
 from moorage_operator.work import WorkQueue
 
 _log = structlog.get_logger(__name__)
 
+POD: Final = "Pod"
 _HINT_PAUSE: Final = 1.0
 """Seconds between two looks at a Ready session that hints alone ask for: a session at work changes
 its state several times a second."""
@@ -55,7 +56,18 @@ class Feed:
             return
         if event == "ADDED" and kind == SESSION and (record := self._store.get(uid)) is not None:
             record.seen_at = self._clock()
-        self.look_at(*changed)
+        if kind != POD or not self._is_own_work(uid=owner_of(body)):
+            self.look_at(*changed)
+
+    def _is_own_work(self, uid: str) -> bool:
+        """Whether a watch tells of the pod that a pass in hand is creating: no news to it.
+
+        The watch is often ahead of the answer to the create. If the pass fails, it is done again.
+        """
+        record = self._store.get(uid)
+        pod = record.pod if record is not None else None
+        blank = pod is not None and not (pod.containers or pod.deleting)
+        return blank and self._queue.works_on(uid)
 
     def _note_listed(self, kind: str, uid: str) -> None:
         if (kind, uid) in self._listed:

@@ -52,6 +52,10 @@ class WorkQueue:
         """Whether nothing is to be done now."""
         return not self._ready and not self._active
 
+    def works_on(self, uid: str) -> bool:
+        """Whether a session is being looked at."""
+        return uid in self._active
+
     def add(self, uid: str) -> None:
         """Have a session looked at as soon as possible."""
         if uid in self._active:

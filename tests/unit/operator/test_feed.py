@@ -76,6 +76,19 @@ def test_what_is_no_session_is_left_aside() -> None:
     assert bench.taken() == []
 
 
+def test_the_pod_that_a_pass_creates_is_no_news_to_it() -> None:
+    bench = Bench()
+    bench.feed.take(SESSION, "ADDED", session_body())
+    bench.taken()
+    bench.queue._active.add(UID)
+    bench.feed.take(POD, "ADDED", owned(POD))
+    assert not bench.queue._again
+    running = owned(POD, version=12)
+    running["status"] = {"containerStatuses": [{"name": "runner", "state": {"running": {}}}]}
+    bench.feed.take(POD, "MODIFIED", running)
+    assert bench.queue._again == {UID}
+
+
 def test_hints_of_a_ready_session_are_gathered() -> None:
     bench = Bench()
     bench.feed.take(SESSION, "ADDED", ready_body())
