@@ -4,15 +4,19 @@ Each input has an id of the sender's choice. The same id twice is one input in e
 entries with one id the first counts.
 """
 
+import re
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
 
 from moorage_api.base import WireModel
 from moorage_api.events import Decision
 from moorage_api.resources.parts import MAX_PROMPT, PermissionMode, ToolRule
 
 FIELD: Final = b"input"
+_TRACE: Final = "traceparent"
+_TRACEPARENT: Final = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 InputId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_.:-]+$")]
 
@@ -74,9 +78,27 @@ class InputRefused(ValueError):  # noqa: N818 - read as a sentence: the input wa
     """An entry of an inbox holds no valid input."""
 
 
-def encode_input(value: Input) -> bytes:
-    """Return ``value`` as the value of an inbox entry's one field."""
-    return INPUT.dump_json(value, by_alias=True, exclude_none=True)
+def encode_input(value: Input, traceparent: str | None = None) -> bytes:
+    """Return ``value`` as the value of an inbox entry's one field.
+
+    ``traceparent``: the trace (W3C) of the request that asked for it. It goes along beside the
+    input and is no part of it: the same input of two requests is the same input.
+    """
+    if traceparent is None:
+        return INPUT.dump_json(value, by_alias=True, exclude_none=True)
+    fields = INPUT.dump_python(value, mode="json", by_alias=True, exclude_none=True)
+    return to_json({**fields, _TRACE: traceparent})
+
+
+def traceparent_in(raw: bytes | None) -> str | None:
+    """Return the trace that goes along with an input, if there is one."""
+    if raw is None or _TRACE.encode() not in raw:
+        return None
+    try:
+        found = from_json(raw).get(_TRACE)
+    except (ValueError, AttributeError):
+        return None
+    return found if isinstance(found, str) and _TRACEPARENT.fullmatch(found) else None
 
 
 def decode_input(raw: bytes | None) -> Input:

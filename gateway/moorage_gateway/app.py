@@ -46,6 +46,7 @@ from moorage_gateway.quotas import endpoints as quotas
 from moorage_gateway.revalidation import Revalidation
 from moorage_gateway.sessions import endpoints as sessions
 from moorage_gateway.settings import Settings
+from moorage_gateway.tracing.provider import Tracing, open_tracing
 from moorage_gateway.wiring import open_context
 
 BASE = "/api/claude-code"
@@ -93,14 +94,19 @@ def create_app(
 ) -> FastAPI:
     """Return the application; it opens what it needs when it starts."""
     metrics = Metrics()
+    tracing = open_tracing(settings.tracing, version("moorage"))
     templates: dict[int, str] = {}
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_context(settings, open_backend, clock, metrics) as context:
-            app.state.context = context
-            with _settled_memory():
-                yield
+        try:
+            async with open_context(settings, open_backend, clock, metrics, tracing) as context:
+                app.state.context = context
+                with _settled_memory():
+                    yield
+        finally:
+            if tracing is not None:
+                await tracing.close()
 
     app = Application(
         title="Moorage",
@@ -112,7 +118,7 @@ def create_app(
         openapi_url=f"{BASE}/openapi.json",
         docs_url=None,
         redoc_url=None,
-        middleware=surroundings(settings, metrics, templates),
+        middleware=surroundings(settings, metrics, tracing, templates),
     )
     _include_routers(app)
     app.state.open_routes = open_routes(app)
@@ -123,13 +129,14 @@ def create_app(
 
 
 def surroundings(
-    settings: Settings, metrics: Metrics, templates: Mapping[int, str]
+    settings: Settings, metrics: Metrics, tracing: Tracing | None, templates: Mapping[int, str]
 ) -> list[Middleware]:
     """Return what surrounds the routes, from the outside in."""
     http = settings.http
     return [
         Middleware(StreamHandoff),
         Middleware(LimitHeaders),
+        *_traced(tracing, templates),
         Middleware(Measured, metrics=metrics.http, templates=templates),
         Middleware(RequestLog, settings=http),
         Middleware(
@@ -162,6 +169,14 @@ def _include_routers(app: FastAPI) -> None:
                 dependencies=[Depends(limited)],
                 responses=error_responses(401, 429),
             )
+
+
+def _traced(tracing: Tracing | None, templates: Mapping[int, str]) -> list[Middleware]:
+    if tracing is None:
+        return []
+    from moorage_gateway.tracing.requests import Traced  # noqa: PLC0415 - brings OpenTelemetry
+
+    return [Middleware(Traced, tracing=tracing, templates=templates)]
 
 
 def _describe_status(router: APIRouter) -> None:

@@ -11,6 +11,7 @@ from moorage_api.redis_client import FAILURES
 from moorage_gateway.context import Relay
 from moorage_gateway.db.statements import insert_once
 from moorage_gateway.db.tables import inputs, messages
+from moorage_gateway.tracing.current import current_traceparent
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +24,7 @@ async def put(connection: AsyncConnection, session_id: str, value: Input, moment
         {
             "session_id": session_id,
             "id": value.input_id,
-            "body": encode_input(value).decode(),
+            "body": encode_input(value, current_traceparent()).decode(),
             "created_at": moment,
         },
         key=("session_id", "id"),

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import structlog
 from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.redis_client import make_redis
 from moorage_gateway.accounts.cleanup import Cleanup
@@ -27,9 +28,10 @@ from moorage_gateway.live.watch import SessionWatch
 from moorage_gateway.metrics.instruments import Metrics
 from moorage_gateway.metrics.server import serve_metrics
 from moorage_gateway.metrics.standing import Parts, Standing
-from moorage_gateway.recorder.recorder import Recorder
+from moorage_gateway.recorder.recorder import Recorder, Traces
 from moorage_gateway.relay.relay import Relay
 from moorage_gateway.settings import Settings
+from moorage_gateway.tracing.provider import Tracing
 
 _STOP_SECONDS = 0.1
 _STOP_TRIES = 50
@@ -81,6 +83,7 @@ async def open_context(
     open_backend: OpenBackend,
     clock: Callable[[], datetime],
     metrics: Metrics,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[Context]:
     """Yield the context, with its background tasks running."""
     if settings.database.migrate_at_start:
@@ -103,7 +106,9 @@ async def open_context(
         relay = Relay(redis, engine, clock, metrics.relay)
         hub = Hub(redis, closing, metrics.live)
         watch = SessionWatch(backend, hub)
-        recorder = Recorder(hub, engine, watch, clock, metrics.recorder)
+        recorder = Recorder(
+            hub, engine, watch, clock, metrics.recorder, _turn_spans(tracing, engine)
+        )
         standing = Standing(
             Parts(engine, {"redis": redis, "redis_files": files_redis}, hub, recorder)
         )
@@ -142,6 +147,14 @@ async def open_context(
             started_at=clock(),
             closing=closing,
         )
+
+
+def _turn_spans(tracing: Tracing | None, engine: AsyncEngine) -> Traces | None:
+    if tracing is None:
+        return None
+    from moorage_gateway.tracing.turns import TurnSpans  # noqa: PLC0415 - brings OpenTelemetry
+
+    return TurnSpans(tracing, engine)
 
 
 async def _stop(background: asyncio.Task[None]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from moorage_api.inbox import FIELD, Input, InputRefused, decode_input
+from moorage_api.inbox import FIELD, Input, InputRefused, decode_input, traceparent_in
 from moorage_api.keys import INBOX_CONSUMER, INBOX_GROUP, SessionKeys
 from moorage_api.redis_client import FAILURES, Backoff
 from moorage_runner.logs import get_logger
@@ -141,6 +141,9 @@ class Inbox:
             get_logger().info("input came twice", entry=entry_id)
             handle(Received(entry_id, None, raw, duplicate=True))
             return
+        trace = traceparent_in(raw)
+        if trace is not None:
+            get_logger().info("input received", input=value.input_id, trace_id=trace.split("-")[1])
         self._forget_some()
         handle(Received(entry_id, value, raw))
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -67,6 +67,14 @@ class _Tracked:
     unseen: int = 0
 
 
+class Traces(Protocol):
+    """Told of what was recorded."""
+
+    async def recorded(self, pages: Sequence[Page]) -> None:
+        """Trace what these pages tell of."""
+        ...
+
+
 class Recorder:
     """Records what happens in every session of the backend."""
 
@@ -77,7 +85,9 @@ class Recorder:
         watch: SessionWatch,
         clock: Callable[[], datetime] = now,
         metrics: RecorderMetrics | None = None,
+        traces: Traces | None = None,
     ) -> None:
+        self._traces = traces
         self._hub = hub
         self._clock = clock
         self._metrics = metrics or RecorderMetrics()
@@ -144,7 +154,10 @@ class Recorder:
             raise
         finally:
             self._under_way = {}
-        self._measure([page for page in pages if page.session_id not in passed_by])
+        written = [page for page in pages if page.session_id not in passed_by]
+        self._measure(written)
+        if self._traces is not None:
+            await self._traces.recorded(written)
         for page in pages:
             if page.session_id in passed_by:
                 self._rest(page.session_id)
