@@ -83,10 +83,11 @@ class Application(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """Return the description of the API."""
-        description = super().openapi()
-        complete(description)
-        describe_rules(self, description)
-        return description
+        if self.openapi_schema is None:
+            description = super().openapi()
+            complete(description)
+            describe_rules(self, description)
+        return super().openapi()
 
 
 def create_app(
