@@ -74,6 +74,7 @@ def gateway_process(home: Path, redis_url: str, **settings: str) -> Iterator[Gat
         "HOME": str(home),
         "REDIS_URL": redis_url,
         "PORT": "0",
+        "LIMITS__ENABLED": "false",
         "LOG__FILE": str(log_file),
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MOORAGE_")}
