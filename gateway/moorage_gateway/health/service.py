@@ -26,7 +26,8 @@ class HealthService:
 
     async def health(self) -> Health:
         """Return how everything is."""
-        (database, redis, sessions), queue = await asyncio.gather(self._ask_all(), self._queue())
+        database, redis, sessions = await self._ask_all()
+        queue = await self._queue(database)
         moment = self.context.clock()
         return Health(
             status=overall(database.status, redis.status, sessions.status, queue.status),
@@ -70,8 +71,10 @@ class HealthService:
         await ping(self.context.redis)
         return True
 
-    async def _queue(self) -> ServiceDetail:
+    async def _queue(self, database: ServiceDetail) -> ServiceDetail:
         """The queue is what moves between database and Redis in the background."""
+        if database.status != "healthy":
+            return ServiceDetail(status="degraded", message="the database does not answer")
         asked = await _ask(self._queue_moves)
         down = self.context.supervisor.down
         if down:
