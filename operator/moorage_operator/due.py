@@ -26,7 +26,7 @@ def _ending(case: Case, status: SessionStatus) -> Iterator[datetime | None]:
 
 def _running(case: Case, status: SessionStatus) -> Iterator[datetime | None]:
     yield status.retry_at
-    yield patient_until(case)
+    yield patient_until(status)
     if status.phase is Phase.READY:
         yield from _steady(status)
     if case.spec is None:

@@ -18,6 +18,7 @@ from kubernetes.aio.client.exceptions import ApiException
 _PATIENCE: Final = timedelta(seconds=1)
 _LONGEST_PATIENCE: Final = timedelta(minutes=1)
 _MAX_MESSAGE: Final = 1024
+_TOO_MANY: Final = 429
 
 
 class OperatorError(Exception):
@@ -51,8 +52,12 @@ class RefusedError(OperatorError):
 class UnavailableError(OperatorError):
     """The API server does not answer now, or asks for patience."""
 
-    def __init__(self, retry_after: timedelta = _PATIENCE, cause: str = "") -> None:
+    def __init__(
+        self, retry_after: timedelta = _PATIENCE, cause: str = "", *, undone: bool = False
+    ) -> None:
         super().__init__(cause)
+        self.undone = undone
+        """Whether it is certain that nothing was done: an answer that got lost proves nothing."""
         self.retry_after = min(max(retry_after, _PATIENCE), _LONGEST_PATIENCE)
 
 
@@ -67,7 +72,7 @@ def translated(error: ApiException) -> OperatorError:
         case 400 | 403 | 405 | 406 | 413 | 415 | 422:
             return RefusedError(status, _message(error))
         case _:
-            return UnavailableError(_retry_after(error), str(status))
+            return UnavailableError(_retry_after(error), str(status), undone=status == _TOO_MANY)
 
 
 def _message(error: ApiException) -> str:

@@ -26,6 +26,7 @@ from moorage_operator.actions import (
     DeletePod,
     GrantAccess,
     MarkPod,
+    SetSuspend,
 )
 from moorage_operator.checks import decide
 from moorage_operator.decision import Case, Decision
@@ -83,7 +84,7 @@ def plan(session: ClaudeSession, observed: Observed, now: datetime) -> Plan:
     case = Case(session, observed, now, spec, mistake)
     decision = decide(case)
     status = describe(case, decision)
-    moment = next_moment(case, status)
+    moment = now if _rewrites(decision) else next_moment(case, status)
     return Plan(
         actions=(*_kept_up(case, decision), *decision.actions),
         status=None if status is session.status else status,
@@ -91,6 +92,11 @@ def plan(session: ClaudeSession, observed: Observed, now: datetime) -> Plan:
         requeue_after=None if moment is None else max(moment - now, timedelta()),
         spec=spec,
     )
+
+
+def _rewrites(decision: Decision) -> bool:
+    """Whether it writes the spec: no watch tells of an own write, and the next step is due then."""
+    return any(isinstance(each, SetSuspend) for each in decision.actions)
 
 
 def _resolved(session: ClaudeSession, observed: Observed) -> tuple[SessionSpec | None, str]:

@@ -10,7 +10,12 @@ from typing import Final, Protocol
 
 from moorage_api.resources import ClaudeSession
 from moorage_operator.act import Actor
-from moorage_operator.errors import ObjectGoneError, RefusedError, ViewOutdatedError
+from moorage_operator.errors import (
+    ObjectGoneError,
+    RefusedError,
+    UnavailableError,
+    ViewOutdatedError,
+)
 from moorage_operator.observed import Observed
 from moorage_operator.plan import Plan, PlannedEvent, plan
 
@@ -69,6 +74,10 @@ class Reconciler:
             return REFUSED_AGAIN
         except (ViewOutdatedError, ObjectGoneError):
             self._gather.doubt(session_id)
+            raise
+        except UnavailableError as error:
+            if not error.undone:
+                self._gather.doubt(session_id)
             raise
 
     async def _advance(self, look: Look) -> Plan:

@@ -106,17 +106,17 @@ def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
     return max((each for each in (one, other) if each is not None), default=None)
 
 
-def patient_until(case: Case) -> datetime | None:
+def patient_until(status: SessionStatus) -> datetime | None:
     """Return until when a start that goes well is not told step by step."""
-    admitted = case.condition("Admitted")
-    if case.phase is not Phase.STARTING or admitted is None or admitted.status != "True":
+    admitted = next((each for each in status.conditions if each.type == "Admitted"), None)
+    if status.phase is not Phase.STARTING or admitted is None or admitted.status != "True":
         return None
     return admitted.last_transition_time + PATIENCE
 
 
 def _progress(case: Case, after: SessionStatus) -> bool:
     """Whether all that is new is how far a young start is: most are Ready before it is read."""
-    until, ready = patient_until(case), case.condition("Ready")
+    until, ready = patient_until(case.session.status), case.condition("Ready")
     if until is None or until <= case.now or after.phase is not Phase.STARTING:
         return False
     reasons = {each.reason for each in after.conditions if each.type == "Ready"}

@@ -126,7 +126,8 @@ def again(case: Case, end: PodEnd, pod: PodSeen | None = None) -> Decision:
     if counts and attempts > retry.limit:
         times = "once" if attempts == 1 else f"{attempts} times in a row"
         message = f"It failed {times} (retry.limit: {retry.limit}), at last so: {end.message}"
-        return finish(case, Phase.FAILED, Reason.RETRIES_EXHAUSTED, message)
+        over = finish(case, Phase.FAILED, Reason.RETRIES_EXHAUSTED, message)
+        return replace(over, attempts=attempts)
     due = case.now + backoff(parse_duration(retry.backoff), attempts, case.uid)
     tries = f" This was failure {attempts} of {retry.limit} allowed in a row." if counts else ""
     actions: tuple[Action, ...] = () if pod is None or pod.deleting else (DeletePod(pod.uid),)

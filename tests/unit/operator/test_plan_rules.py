@@ -12,10 +12,12 @@ from moorage_operator.actions import (
     CreateSecret,
     DeletePod,
     GrantAccess,
+    SetSuspend,
     UpdateSecret,
 )
 from moorage_operator.observed import Observed, Place, SecretSeen
 from moorage_operator.plan import Plan, WriteStatus, plan
+from moorage_operator.status import PATIENCE
 
 from .builders import (
     HOUR,
@@ -97,6 +99,37 @@ def test_failures_are_forgotten_once_it_has_been_ready_for_a_while() -> None:
     steady = plan(session(status(attempts=2)), running(), NOW).status
     assert steady is not None
     assert steady.attempts == 0
+
+
+def test_the_failure_that_was_one_too_many_counts_too() -> None:
+    last = session(status(attempts=2), retry={"limit": 2})
+    written = plan(last, running(pod=pod(runner(), oom())), NOW).status
+    assert written is not None
+    assert (written.phase, written.attempts) == (Phase.FAILED, 3)
+
+
+def test_what_writes_the_spec_is_followed_by_a_look_at_once() -> None:
+    """No watch tells of an own write: an idle session would else keep its pod."""
+    idle = session(status(), timeouts={"idle": "1s"})
+    decided = plan(idle, running(state(last_activity_at=NOW - HOUR)), NOW)
+    assert SetSuspend(suspend=True) in decided.actions
+    assert decided.requeue_after == timedelta()
+    rests = session(status(Phase.SUSPENDED, reason="Idle"), suspend=True)
+    decided = plan(rests, observed(live=live(inputs_waiting=True)), NOW)
+    assert SetSuspend(suspend=False) in decided.actions
+    assert decided.requeue_after == timedelta()
+
+
+def test_a_start_that_does_not_get_on_is_looked_at_after_a_while() -> None:
+    """Nothing more may be heard of its pod: how far it is has to be told without that."""
+    decided = plan(session(), observed(), NOW)
+    assert CreatePod() in decided.actions
+    assert decided.requeue_after == PATIENCE
+    assert decided.status is not None
+    assert decided.status.message == "Its pod is being created."
+    later = plan(session(decided.status), observed(pod=starting_pod()), NOW + PATIENCE).status
+    assert later is not None
+    assert later.message == "Its pod is coming up."
 
 
 def test_time_spent_waiting_for_a_lost_node_is_no_time_to_start_in() -> None:

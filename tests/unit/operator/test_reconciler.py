@@ -89,7 +89,8 @@ async def test_a_refusal_is_written_and_told_once() -> None:
     [
         (ViewOutdatedError(), [UID]),
         (ObjectGoneError(), [UID]),
-        (UnavailableError(timedelta(seconds=5)), []),
+        (UnavailableError(cause="TimeoutError"), [UID]),
+        (UnavailableError(timedelta(seconds=5), "429", undone=True), []),
     ],
 )
 async def test_an_error_is_told_and_an_old_view_is_read_anew(
