@@ -35,7 +35,8 @@ class ByHand:
         self._admin = admin
 
     def session(self, **spec: Any) -> str:
-        session = self.sessions.create(**spec)
+        self.sessions.create(**spec)
+        session = self.sessions.get()
         subject = Subject(session, session.spec)
         url = self._server.session_url.replace("//", f"//{subject.uid}:word@")
         self.create("secrets", build_secret(subject, Login(SecretStr(url), SecretStr("token"))))

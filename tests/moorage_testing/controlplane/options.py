@@ -45,7 +45,14 @@ class Options:
         )
 
 
-FULL: Final = Options(controllers=GARBAGE, stages=(STAGES,))
+CONTROLLERS: Final = (
+    *GARBAGE,
+    "persistentvolumeclaim-protection-controller",
+    "disruption-controller",
+)
+"""Also what lets a claim go once no pod uses it, and what counts for PodDisruptionBudgets."""
+
+FULL: Final = Options(controllers=CONTROLLERS, stages=(STAGES,))
 
 
 @dataclass(frozen=True)

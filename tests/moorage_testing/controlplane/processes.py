@@ -69,7 +69,9 @@ class Process:
         return int(self._pid_file.read_text())
 
     def start(self) -> None:
-        """Start it; that it serves is to be waited for."""
+        """Start it, once more if it has ended; that it serves is to be waited for."""
+        if not self.running:
+            self._await_end()
         self._pid_file.unlink(missing_ok=True)
         reader, self._lifeline = os.pipe()
         guard = [sys.executable, "-I", "-S", str(_GUARD), str(reader), str(_GRACE)]

@@ -22,7 +22,7 @@ def await_established(admin: Api, crd: Object) -> None:
     version = crd["spec"]["versions"][0]["name"]
 
     def pending() -> str | None:
-        conditions = admin.get(f"{_CRDS}/{name}").get("status", {}).get("conditions", [])
+        conditions = admin.get(f"{_CRDS}/{name}").get("status", {}).get("conditions") or []
         status = {each["type"]: each["status"] for each in conditions}
         if status.get("Established") != "True" or status.get("NamesAccepted") != "True":
             return str(conditions)
@@ -66,7 +66,7 @@ def await_node(admin: Api, kwok: Process, name: str) -> None:
 
     def pending() -> str | None:
         kwok.require_running()
-        conditions = admin.get(path).get("status", {}).get("conditions", [])
+        conditions = admin.get(path).get("status", {}).get("conditions") or []
         ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
         return None if ready else f"its conditions: {conditions}"
 

@@ -26,7 +26,7 @@ CODE: Final = "testing.moorage.dev/exit-code"
 MESSAGE: Final = "testing.moorage.dev/message"
 DELETION: Final = "testing.moorage.dev/deletion"
 _MERGE: Final = {"Content-Type": "application/merge-patch+json"}
-_PATIENCE: Final = 20.0
+_PATIENCE: Final = 40.0
 
 
 class Crew:

@@ -15,7 +15,7 @@ import yaml
 from moorage_testing.controlplane.processes import Process, until
 from moorage_testing.ports import free_port
 
-_DEADLINE: Final = 30.0
+_DEADLINE: Final = 60.0
 _PREFIX: Final = "MOORAGE_OPERATOR_"
 _METRIC: Final = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
 _LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
@@ -33,7 +33,7 @@ class Settings:
     more: Mapping[str, str] = field(default_factory=dict)
     """Further ones, as LIMITS__PER_OWNER=2; they win."""
 
-    def with_more(self, **more: str) -> "Settings":
+    def with_more(self, more: Mapping[str, str]) -> "Settings":
         """Return these with further ones."""
         return replace(self, more={**self.more, **more})
 
@@ -95,6 +95,10 @@ class Operator:
         """Wait until it leads."""
         until(f"{self.process.name} leads", seconds, self._not_leading)
 
+    def revive(self) -> None:
+        """Start it again if it has ended, as a kubelet does; return when it leads."""
+        until(f"{self.process.name} leads", _DEADLINE, self._not_leading_yet)
+
     def kill(self) -> None:
         """End it as a power cut would."""
         self.process.kill()
@@ -144,6 +148,12 @@ class Operator:
         except httpx2.HTTPError as error:
             return f"{type(error).__name__}"
         return None
+
+    def _not_leading_yet(self) -> str | None:
+        """Say that it does not lead; one that ended since, for want of the Lease, starts again."""
+        if not self.process.running:
+            self.process.start()
+        return None if self.leading else "it stands by"
 
     def _not_leading(self) -> str | None:
         if (silent := self._silent()) is not None:

@@ -90,11 +90,25 @@ class FaultyProxy:
         """Keep the first answer to each GET from now on, for a Stale to give again."""
         self._remembered = {}
 
+    @property
+    def armed(self) -> bool:
+        """Whether a write to halt at is still to come."""
+        return self._halt_at is not None and not self.halted.is_set()
+
     def halt_at_write(self, number: int, *, done: bool) -> None:
         """Hold the n-th write from now on, before or after it is done; ``halted`` tells of it."""
         self.halted.clear()
         self._halt_done = done
         self._halt_at = len(self.writes) + number
+
+    def await_halt(self, seconds: float) -> None:
+        """Wait until the write to halt at has come.
+
+        Raises:
+            TimeoutError: if there is none within that time.
+        """
+        if not self.halted.wait(seconds):
+            raise TimeoutError(f"no write to halt at in {seconds} s")
 
     async def _serve(self, ready: threading.Event) -> None:
         application = web.Application(client_max_size=_LARGEST)

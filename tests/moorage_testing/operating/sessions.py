@@ -11,7 +11,7 @@ from moorage_testing.controlplane.errors import ApiRefused
 from moorage_testing.controlplane.processes import until
 
 REPOSITORY: Final = {"url": "https://git.example.com/team/app.git"}
-_PATIENCE: Final = 20.0
+_PATIENCE: Final = 40.0
 _NOT_FOUND: Final = 404
 
 
@@ -23,11 +23,18 @@ class Sessions:
         self.namespace = namespace
         self._base = f"/apis/{API_VERSION}/namespaces/{namespace}"
 
-    def create(self, name: str = "example", **spec: Any) -> ClaudeSession:
-        """Create a session; it has a repository unless it names a template."""
+    def create(self, name: str = "example", **spec: Any) -> str:
+        """Create a session and return its UID; it has a repository unless it names a template."""
         if "templateRef" not in spec:
             spec = {"repository": REPOSITORY, **spec}
-        return self._made("claudesessions", "ClaudeSession", name, spec)
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": "ClaudeSession",
+            "metadata": {"name": name},
+            "spec": json.loads(json.dumps(spec)),
+        }
+        uid: str = self.admin.create(f"{self._base}/claudesessions", body)["metadata"]["uid"]
+        return uid
 
     def create_template(self, name: str, **spec: Any) -> None:
         """Create a template."""
@@ -47,10 +54,6 @@ class Sessions:
         """Return a session."""
         return ClaudeSession.model_validate(self.admin.get(self._path(name)))
 
-    def there(self, name: str = "example") -> bool:
-        """Whether there is a session of this name."""
-        return self._found(self._path(name)) is not None
-
     def change(self, name: str = "example", **spec: Any) -> ClaudeSession:
         """Change parts of a session's spec."""
         return ClaudeSession.model_validate(self.admin.merge(self._path(name), {"spec": spec}))
@@ -58,6 +61,18 @@ class Sessions:
     def delete(self, name: str = "example") -> None:
         """Delete a session."""
         self.admin.delete(self._path(name))
+
+    def delete_all(self) -> None:
+        """Delete all sessions and templates; return when the sessions' pods are gone too."""
+        for plural in ("claudesessions", "claudesessiontemplates"):
+            self.admin.delete(f"{self._base}/{plural}")
+        pods = f"/api/v1/namespaces/{self.namespace}/pods"
+
+        def pending() -> str | None:
+            left = [each["metadata"]["name"] for each in self.admin.get(pods)["items"]]
+            return str(left) if left else None
+
+        until("all pods gone", _PATIENCE, pending)
 
     def await_that(
         self,
@@ -77,6 +92,18 @@ class Sessions:
         until(f"session {name} {what}", seconds, pending)
         return last[0]
 
+    def await_body(self, name: str, holds: Callable[[Object], bool]) -> Object:
+        """Return a session as JSON as soon as something holds of it: it may be no valid one."""
+        last: list[Object] = []
+
+        def pending() -> str | None:
+            last[:] = [self.admin.get(self._path(name))]
+            told = last[0].get("status", {})
+            return None if told and holds(last[0]) else str(told)
+
+        until(f"session {name}", _PATIENCE, pending)
+        return last[0]
+
     def await_phase(
         self, phase: Phase, name: str = "example", *, reason: str = "", seconds: float = _PATIENCE
     ) -> ClaudeSession:
@@ -87,6 +114,28 @@ class Sessions:
             return session.status.phase is phase and right
 
         return self.await_that(holds, name, what=f"{phase.value} {reason}", seconds=seconds)
+
+    def names(self) -> dict[str, str]:
+        """Return the phase of each session, by its name; empty where nothing is told yet."""
+        items = self.admin.get(f"{self._base}/claudesessions")["items"]
+        return {each["metadata"]["name"]: each.get("status", {}).get("phase", "") for each in items}
+
+    def await_some(self, phase: Phase, count: int, seconds: float = _PATIENCE) -> list[str]:
+        """Return the names of the sessions in a phase, once there are so many."""
+        found: list[str] = []
+
+        def pending() -> str | None:
+            phases = self.names()
+            found[:] = [name for name, each in phases.items() if each == phase.value]
+            return None if len(found) >= count else str(phases)
+
+        until(f"{count} sessions {phase.value}", seconds, pending)
+        return found
+
+    def list_pods(self) -> list[Object]:
+        """Return all pods of the namespace."""
+        pods: list[Object] = self.admin.get(f"/api/v1/namespaces/{self.namespace}/pods")["items"]
+        return pods
 
     def pod(self, session: ClaudeSession) -> Object | None:
         """Return the session's pod, if there is one."""
@@ -100,6 +149,14 @@ class Sessions:
         """Return the session's PersistentVolumeClaim, if there is one."""
         return self._found(self.own("persistentvolumeclaims", session))
 
+    def await_absent(self, name: str = "example") -> None:
+        """Wait until there is no session of this name."""
+        self.await_gone(self._path(name))
+
+    def await_gone(self, path: str, seconds: float = _PATIENCE) -> None:
+        """Wait until there is nothing at a path."""
+        until(f"{path} gone", seconds, lambda: "it is there" if self._found(path) else None)
+
     def delete_pod(self, session: ClaudeSession) -> None:
         """Delete the session's pod, as somebody by hand."""
         self.admin.delete(self.own("pods", session))
@@ -109,30 +166,29 @@ class Sessions:
         full = {f"testing.moorage.dev/{key}": value for key, value in annotations.items()}
         self.admin.merge(self.own("pods", session), {"metadata": {"annotations": full}})
 
-    def own(self, plural: str, session: ClaudeSession) -> str:
+    def own(self, plural: str, session: ClaudeSession | str) -> str:
         """Return the path of one of the objects that a session owns."""
-        return f"/api/v1/namespaces/{self.namespace}/{plural}/session-{session.metadata.uid}"
+        uid = session if isinstance(session, str) else session.metadata.uid
+        return f"/api/v1/namespaces/{self.namespace}/{plural}/session-{uid}"
 
     def events(self, name: str = "example") -> list[tuple[str, str, str]]:
         """Return type, reason and note of the Events on a session, in their order."""
         path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
-        found = [
-            each
-            for each in self.admin.get(path)["items"]
-            if each["regarding"].get("name") == name
-            and each["regarding"]["kind"] == "ClaudeSession"
-        ]
+        uid = self.get(name).metadata.uid
+        events = self.admin.get(path)["items"]
+        found = [each for each in events if each["regarding"].get("uid") == uid]
         found.sort(key=lambda each: int(each["metadata"]["resourceVersion"]))
         return [(each["type"], each["reason"], each["note"]) for each in found]
 
-    def _made(self, plural: str, kind: str, name: str, spec: dict[str, Any]) -> ClaudeSession:
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": kind,
-            "metadata": {"name": name},
-            "spec": json.loads(json.dumps(spec)),
-        }
-        return ClaudeSession.model_validate(self.admin.create(f"{self._base}/{plural}", body))
+    def await_event(self, kind: str, reason: str, name: str = "example") -> str:
+        """Return the note of an Event, once it is told: after the status, which is what counts."""
+
+        def pending() -> str | None:
+            told = [each[:2] for each in self.events(name)]
+            return None if (kind, reason) in told else str(told)
+
+        until(f"the event {reason}", _PATIENCE, pending)
+        return next(each[2] for each in self.events(name) if each[:2] == (kind, reason))
 
     def _path(self, name: str) -> str:
         return f"{self._base}/claudesessions/{name}"

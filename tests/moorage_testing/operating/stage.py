@@ -5,10 +5,11 @@ a control plane.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from redis import Redis
 
@@ -42,14 +43,20 @@ class Stage:
     settings: Settings
     operators: list[Operator] = field(default_factory=list)
 
-    def operator(self, name: str = "operator", *, proxied: bool = False, **more: str) -> Operator:
+    def operator(
+        self,
+        name: str = "operator",
+        more: Mapping[str, str] = MappingProxyType({}),
+        *,
+        proxied: bool = False,
+    ) -> Operator:
         """Return another replica, not started; ``more`` are settings, as LIMITS__PER_OWNER."""
         kubeconfig = self.plane.kubeconfig(self.account)
         if proxied:
             kubeconfig = through(kubeconfig, self.proxy.url)
         folder = self.folder / f"{name}-{len(self.operators)}"
         folder.mkdir()
-        made = Operator(name, folder, kubeconfig, self.settings.with_more(**more))
+        made = Operator(name, folder, kubeconfig, self.settings.with_more(more))
         self.operators.append(made)
         return made
 
@@ -65,6 +72,11 @@ class Stage:
     def redis_client(self) -> Redis:
         """Return an administrator's client of Redis, to be closed."""
         return Redis.from_url(self.redis.url, protocol=2, decode_responses=True)
+
+    def redis_user(self, session_id: str) -> Redis:
+        """Return a client that logs in as a session's runner does, to be closed."""
+        url = self.crew.member(session_id).post.redis_url
+        return Redis.from_url(url, protocol=2, decode_responses=True)
 
     def logs(self) -> str:
         """Return what all operators logged."""
