@@ -55,6 +55,7 @@ class Gatherer:
             await self._find_pod(record)
         if not record.kept_known and _needs_kept(record):
             await self._find_kept(record)
+        record.doubted = False
         session = record.session
         reference, namespace = session.spec.template_ref, record.key[0]
         observed = Observed(
@@ -72,7 +73,8 @@ class Gatherer:
         """Have the next look read everything anew: what is known proved to be old."""
         record = self._store.get(session_id)
         if record is not None:
-            record.stale, record.pod_known, record.kept_known = True, False, False
+            record.stale = record.doubted = True
+            record.pod_known = record.kept_known = False
 
     async def _read_anew(self, record: Record) -> bool:
         """Read the session itself; False if it is gone."""
@@ -144,7 +146,7 @@ def _own(kind: str, record: Record) -> Target:
 def _is_untouched(record: Record) -> bool:
     """Whether no pod was ever told of: then what is there was made a moment ago, if anything."""
     status = record.session.status
-    return status.started_at is None and status.phase is Phase.PENDING
+    return status.started_at is None and status.phase is Phase.PENDING and not record.doubted
 
 
 def _needs_kept(record: Record) -> bool:

@@ -39,6 +39,8 @@ class Record:
     """Whether it is certain of the Secret and the claim that they are as told."""
     stale: bool = False
     """Whether a write was refused because the session is not as told: it has to be read."""
+    doubted: bool = False
+    """Whether a write failed whose outcome is not known: what it was about may be there."""
     heartbeat: datetime | None = None
     """The last sign of life, also when Redis lost it since."""
     heard: bytes | None = None
