@@ -103,12 +103,18 @@ def _handler(settings: LogSettings) -> logging.Handler:
 
 
 def _renderers(settings: LogSettings, redact: Redactor) -> list[Any]:
-    terminal = settings.format == "auto" and sys.stderr.isatty()
-    if settings.file is None and (settings.format == "console" or terminal):
+    if settings.file is None and _is_readable(settings):
         # Plain: the other formatter shows local variables, which may be secrets, and is slow.
         plain = structlog.dev.plain_traceback
         return [redact, structlog.dev.ConsoleRenderer(exception_formatter=plain)]
     return [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer()]
+
+
+def _is_readable(settings: LogSettings) -> bool:
+    """Whether a person reads it. A process may have no stderr at all."""
+    if settings.format == "auto":
+        return sys.stderr is not None and sys.stderr.isatty()
+    return settings.format == "console"
 
 
 def _install(handler: logging.Handler, settings: LogSettings) -> None:
