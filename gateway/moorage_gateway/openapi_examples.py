@@ -80,7 +80,44 @@ _APPROVAL: Final = {
     "resolvedAt": None,
 }
 
+_USER: Final = {
+    "id": "2c1d6a0e-8f3b-4b57-9a51-0f6f1c7d2e11",
+    "email": "ada@example.com",
+    "name": "Ada Lovelace",
+    "role": "user",
+    "createdAt": _MOMENT,
+    "updatedAt": _MOMENT,
+}
+_LOGIN: Final = {"email": "ada@example.com", "password": "correct horse"}
+_REFRESH_TOKEN: Final = "mr_2tq8..."  # noqa: S105 - not a whole one
+_API_KEY: Final = {
+    "id": "91b7f2de-6a0b-4c6e-8a43-5d0f0a3f7c22",
+    "name": "nightly",
+    "prefix": "mk_AbCdEf",
+    "createdAt": _MOMENT,
+    "expiresAt": None,
+    "lastUsedAt": _MOMENT,
+}
+
 BODIES: Final[dict[str, dict[str, Any]]] = {
+    "Register": _LOGIN | {"name": "Ada Lovelace"},
+    "Login": _LOGIN,
+    "Refresh": {"refreshToken": _REFRESH_TOKEN},
+    "Logout": {"everywhere": True},
+    "SignedIn": {
+        "accessToken": "eyJhbGciOiJIUzI1NiJ9...",
+        "refreshToken": _REFRESH_TOKEN,
+        "tokenType": "Bearer",
+        "expiresIn": 900,
+        "user": _USER,
+    },
+    "UserView": _USER,
+    "PatchMe": {"password": "another horse", "currentPassword": "correct horse"},
+    "CreateKey": {"name": "nightly", "expiresInDays": 90},
+    "PatchKey": {"name": "weekly"},
+    "KeyView": _API_KEY,
+    "KeyList": {"apiKeys": [_API_KEY], "total": 1},
+    "NewKey": _API_KEY | {"lastUsedAt": None, "key": "mk_AbCdEf..."},
     "Health": {
         "status": "healthy",
         "timestamp": _MOMENT,

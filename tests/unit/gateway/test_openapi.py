@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
+from moorage_gateway.accounts import schemas as accounts
+from moorage_gateway.api_keys import schemas as api_keys
 from moorage_gateway.approvals import schemas as approvals
 from moorage_gateway.errors import GatewayError
 from moorage_gateway.files import schemas as files
@@ -36,7 +38,7 @@ def resolved(part: Any) -> Any:
 def kinds() -> dict[str, type[BaseModel]]:
     return {
         name: model
-        for module in (approvals, files, health, messages, sessions)
+        for module in (accounts, api_keys, approvals, files, health, messages, sessions)
         for name, model in vars(module).items()
         if isinstance(model, type) and issubclass(model, BaseModel)
     }
@@ -88,7 +90,8 @@ def test_an_example_is_what_it_is_an_example_of(name: str) -> None:
     model, example = kinds()[name], BODIES[name]
     value = TypeAdapter(model).validate_python(example)
     written = value.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    assert written == example
+    hidden = {name for name, text in written.items() if text == "**********"}  # secrets
+    assert written == example | dict.fromkeys(hidden, "**********")
     assert DESCRIPTION["components"]["schemas"][name]["examples"] == [example]
 
 
