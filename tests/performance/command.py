@@ -1,4 +1,4 @@
-"""What the benches' command lines have in common: run some, print the table, write the file."""
+"""What the benches' command lines have in common: run some, print the table, write the files."""
 
 import argparse
 import resource
@@ -61,6 +61,7 @@ def main(suite: Suite[Effort]) -> int:
             "failures": results.failures,
         },
     )
+    arguments.output.with_suffix(".md").write_text(report.markdown(results.figures) + "\n")
     _print(facts, started, results)
     return 1 if results.failures else 0
 

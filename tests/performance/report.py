@@ -1,4 +1,4 @@
-"""The report: a table for people, a file for machines."""
+"""The report: a table for people, one for a page of the documentation, a file for machines."""
 
 import json
 from collections.abc import Iterable
@@ -39,6 +39,16 @@ def _line(row: tuple[str, ...], widths: list[int]) -> str:
     cells = [f"{row[0]:<{widths[0]}}", f"{row[1]:>{widths[1]}}"]
     cells += [f"{cell:<{width}}" for cell, width in zip(row[2:], widths[2:], strict=True)]
     return "  " + "  ".join(cells).rstrip()
+
+
+def markdown(figures: Iterable[Figure]) -> str:
+    """Return the figures as a Markdown table, as docs/performance.md has them."""
+    lines = ["| figure | measured | target | | others |", "|---|---|---|---|---|"]
+    for figure in figures:
+        _, value, unit, target, verdict, reference = _row(figure)
+        cells = (f"{figure.bench}: {figure.name}", f"{value} {unit}", target, verdict, reference)
+        lines.append(f"| {' | '.join(cell.strip() for cell in cells)} |")
+    return "\n".join(lines)
 
 
 def write(path: Path, report: dict[str, Any]) -> None:
