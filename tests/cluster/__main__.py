@@ -1,15 +1,17 @@
 """The commands; see the package."""
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from cluster import kind
 from cluster.box.engine import Box
-from cluster.build import Recipe, build
+from cluster.build import Recipe, build, secrets
 from cluster.engines import engine, running_engine
 from cluster.errors import ClusterError, NotUp
+from cluster.node.image import ensure_base
 from cluster.places import alone, kubeconfig
 from cluster.steps import say
 from cluster.tools import tool
@@ -54,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("context", type=Path)
     made.add_argument("--target", help="stage to build")
     made.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE")
+    run = add("exec", _exec, "run a command that talks to the engine, such as `-- make images`")
+    run.add_argument("words", nargs="+", metavar="COMMAND")
     load = add("load", _load, "put images on the nodes")
     load.add_argument("images", nargs="+", metavar="IMAGE")
     return parser
@@ -104,6 +108,18 @@ def _build(arguments: argparse.Namespace) -> None:
     recipe = Recipe(arguments.dockerfile, arguments.context, arguments.target, values)
     with alone():
         build(engine(), arguments.name, recipe)
+
+
+def _exec(arguments: argparse.Namespace) -> None:
+    with alone():
+        chosen = engine()
+        if chosen.box is not None:
+            ensure_base(chosen)
+        with secrets() as files:
+            environment = {**chosen.environment, **{key: str(path) for key, path in files.items()}}
+            done = subprocess.run(arguments.words, env=environment, check=False)
+    if done.returncode:
+        raise ClusterError(f"{arguments.words[0]} ended with code {done.returncode}")
 
 
 def _load(arguments: argparse.Namespace) -> None:

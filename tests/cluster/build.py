@@ -14,6 +14,8 @@ names it, and the index that this machine uses.
 import configparser
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +28,7 @@ from cluster.steps import Words, run, step
 
 BUNDLES: Final = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 _BUNDLE: Final = Path("/etc/ssl/certs/ca-certificates.crt")
+_IDS: Final = {"PIP_CONF": "pip-conf", "CA_BUNDLE": "ca-bundle"}
 _MOUNTED: Final = "/run/secrets/ca-bundle"
 _INDEX: Final = ("index-url", "extra-index-url", "trusted-host")
 _PIP_FILES: Final = ("/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf")
@@ -59,17 +62,14 @@ def build(engine: Engine, name: str, recipe: Recipe) -> None:
     options = [f"--build-arg={value}" for value in recipe.values]
     if recipe.target:
         options.append(f"--target={recipe.target}")
-    with (
-        tempfile.TemporaryDirectory(dir=home(), prefix="secrets-") as folder,
-        step(f"image {name}"),
-    ):
+    with secrets() as files, step(f"image {name}"):
         command: Words = [
             engine.docker,
             "build",
             "--progress=plain",
             f"--file={recipe.dockerfile}",
             f"--tag={name}",
-            *_secrets(Path(folder)),
+            *(f"--secret=id={_IDS[key]},src={path}" for key, path in files.items()),
             *options,
             recipe.context,
         ]
@@ -77,17 +77,19 @@ def build(engine: Engine, name: str, recipe: Recipe) -> None:
         run(f"docker build of {name}", command, log, environment=engine.environment)
 
 
-def _secrets(folder: Path) -> list[str]:
+@contextmanager
+def secrets() -> Iterator[dict[str, Path]]:
+    """Give the secrets' files by the names of the variables that scripts/images takes them from."""
     bundle = ca_bundle()
     lines = ["[global]"]
     if bundle is not None:
         lines.append(f"cert = {_MOUNTED}")
     lines += [f"{key} = {value}" for key, value in _index().items()]
-    configuration = folder / "pip.conf"
-    configuration.touch(0o600)
-    configuration.write_text("\n".join(lines) + "\n")
-    secrets = {"pip-conf": configuration} | ({"ca-bundle": bundle} if bundle else {})
-    return [f"--secret=id={name},src={path}" for name, path in secrets.items()]
+    with tempfile.TemporaryDirectory(dir=home(), prefix="secrets-") as folder:
+        configuration = Path(folder) / "pip.conf"
+        configuration.touch(0o600)
+        configuration.write_text("\n".join(lines) + "\n")
+        yield {"PIP_CONF": configuration} | ({"CA_BUNDLE": bundle} if bundle else {})
 
 
 def ca_bundle() -> Path | None:

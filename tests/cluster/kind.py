@@ -68,9 +68,8 @@ def load(engine: Engine, images: list[str]) -> None:
     """
     if _made() is None:
         raise NotUp
-    for image in images:
-        with step(f"loading {image}"):
-            _kind(engine, "load", "docker-image", f"--name={NAME}", image)
+    with step(f"loading {', '.join(images)}"):
+        _kind(engine, "load", "docker-image", f"--name={NAME}", *images)
 
 
 def state() -> str:

@@ -70,6 +70,8 @@ def processes() -> list[str]:
             groups = (folder / "cgroup").read_text()
         except OSError:  # it has ended meanwhile
             continue
+        if not words[0]:  # a kernel thread, or ended and not yet waited for
+            continue
         if "/moorage-cluster" in groups or any(f"{home()}/" in word for word in words):
             found.append(" ".join(words))
     return found
