@@ -56,8 +56,8 @@ def _made(name: str, packages: tuple[str, ...], make: Callable[[Path], None]) ->
     target.parent.mkdir(exist_ok=True)
     for stale in target.parent.glob("making-*"):
         shutil.rmtree(stale)
+    folder = Path(tempfile.mkdtemp(prefix="making-", dir=target.parent))
     with step(f"Debian {SUITE} {name} from packages (1 minute)"):
-        folder = Path(tempfile.mkdtemp(prefix="making-", dir=target.parent))
         make(folder / name)
         (folder / name).rename(target)
         shutil.rmtree(folder)
