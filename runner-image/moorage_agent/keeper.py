@@ -18,8 +18,9 @@ STUCK = 4
 
 _GRACE = 4.0
 """Seconds from TERMINATE to SIGKILL: the SDK kills its process 5 seconds after a SIGTERM."""
-_GRACE_ALONE = 1.0
-"""The same when nobody waits for the end any more."""
+_GRACE_ALONE = 0.0
+"""The same when nobody waits for the end any more: at once. Told to end while it waits for a
+person, Claude Code would write down that it was refused."""
 _REPLY_SECONDS = 1.0
 
 
@@ -110,7 +111,7 @@ class _Command:
     def _stop(self, grace: float) -> None:
         deadline = time.monotonic() + grace
         if self._deadline is None:
-            processes.send(self._child, signal.SIGTERM)
+            processes.send(self._child, signal.SIGTERM if grace else signal.SIGKILL)
             self._deadline = deadline
         self._deadline = min(self._deadline, deadline)
 

@@ -13,7 +13,7 @@ One connection is one command; its end is the command's end.
    from it is left, it answers with one line: `exited CODE`, `signalled NUMBER`, or, where there
    was no command, `refused SENTENCE`, and closes.
 3. Meanwhile the runner's side may send TERMINATE: SIGTERM now, SIGKILL to all that is left after a
-   grace. Closing the connection, or anything else that is sent, does the same with a shorter one.
+   grace. Closing the connection, or anything else that is sent, kills all at once.
 
 The program ATTEND is none: it has no descriptors, is answered with `ready`, and tells by staying
 open that the runner is there. When it closes, the agent ends everything and itself.

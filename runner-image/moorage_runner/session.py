@@ -270,6 +270,7 @@ class Session:
                     parts.settlements.finished(),
                 )
         await parts.claude.close()
+        await parts.records.close()
         if parts.agent:
             await parts.agent.close()
 

@@ -269,6 +269,7 @@ class PodUnderTest(RunnerUnderTest):
         """Wait until both have ended: the agent does with its runner."""
         code = super().wait(timeout)
         if self.agent.started:
+            self.agent.terminate()  # a runner that never attended is followed by the pod's deletion
             self.agent.wait()
         return code
 

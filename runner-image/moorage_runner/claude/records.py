@@ -5,6 +5,7 @@ agent is asked for them, and a copy in a folder of the runner's own is read. It 
 """
 
 import asyncio
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,11 @@ class Records:
             await self._ask(FORGET)
         return found
 
+    async def close(self) -> None:
+        """Remove the copy, where there is one."""
+        if self.launcher.socket:
+            await asyncio.to_thread(shutil.rmtree, self.home, ignore_errors=True)
+
     async def _ask(self, word: str) -> Finished:
         async with asyncio.timeout(_SECONDS):
             done = await run([word, self.conversation], {}, self.launcher, limit=MAX_BYTES)
@@ -53,7 +59,8 @@ class Records:
 
     def _copy(self, data: bytes) -> None:
         folder = self.home / ".claude" / "projects" / project_key_for_directory(self.repo)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.home.mkdir(exist_ok=True, mode=0o700)
+        folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.conversation}.jsonl"
         if data:
             path.write_bytes(data)

@@ -3,10 +3,14 @@
 The order makes it safe to be killed at any moment: a clone is made in a sibling folder, its record
 is written, then the folder is renamed to its place. So a folder in its place is whole, and its
 record is there; a record without its folder means nothing.
+
+In a pod the agent can put anything in the place of these files. So they are opened without
+following links or waiting for a pipe's other end, and only so much of them is read.
 """
 
 import os
 import re
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +20,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from moorage_runner.workspace import Workspace
 
+_MOST: Final = 64 * 1024 * 1024
+"""Bytes of the largest packed-refs that is read: some hundred thousand refs."""
 _ID: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -53,7 +59,7 @@ class Place:
         if not self.folder.is_dir() or not any(self.folder.iterdir()):
             return None
         with suppress(OSError, ValidationError):
-            return Record.model_validate_json(self.record.read_bytes())
+            return Record.model_validate_json(_read(self.record))
         return Record(start_commit=head_commit(self.folder))
 
     def finish(self) -> Record:
@@ -64,7 +70,9 @@ class Place:
         """
         record = Record(start_commit=head_commit(self.partial))
         temporary = self.record.with_suffix(".new")
-        temporary.write_text(record.model_dump_json())
+        temporary.unlink(missing_ok=True)
+        with temporary.open("x") as file:
+            file.write(record.model_dump_json())
         temporary.replace(self.record)
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         self.partial.rename(self.folder)
@@ -78,7 +86,7 @@ def head_commit(folder: Path) -> str | None:
     """
     git = folder / ".git"
     with suppress(OSError, UnicodeDecodeError):
-        head = (git / "HEAD").read_text("utf-8").strip()
+        head = _read(git / "HEAD").strip()
         name = head.removeprefix("ref: ")
         found = head if name == head else _resolve(git, name)
         if found and _ID.fullmatch(found):
@@ -89,9 +97,23 @@ def head_commit(folder: Path) -> str | None:
 def _resolve(git: Path, name: str) -> str | None:
     loose = Path(os.path.normpath(git / name))
     if loose.is_relative_to(git) and loose.is_file():
-        return loose.read_text("utf-8").strip()
-    for line in (git / "packed-refs").read_text("utf-8").splitlines():
+        return _read(loose).strip()
+    for line in _read(git / "packed-refs").splitlines():
         commit, _, packed = line.partition(" ")
         if packed == name:
             return commit
     return None
+
+
+def _read(path: Path) -> str:
+    """Return what is in a regular file.
+
+    Raises:
+        OSError: There is none, or it is something else.
+        UnicodeDecodeError: It is no text.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise FileNotFoundError(path)
+        return file.read(_MOST).decode("utf-8")

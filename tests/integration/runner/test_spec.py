@@ -1,10 +1,10 @@
 """What a session's spec asks for, with real Claude Code: further repositories, MCP servers."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from moorage_scripted_model import Step, Text, ToolUse, script_prompt
+from moorage_testing.pod import Image
 from moorage_testing.runner import RunnerUnderTest, make_repository
 
 MakeRunner = Callable[..., RunnerUnderTest]
@@ -48,10 +48,8 @@ for line in sys.stdin:
 '''
 
 
-def test_a_further_repository_is_read_without_asking(
-    make_runner: MakeRunner, tmp_path: Path
-) -> None:
-    origin = make_repository(tmp_path / "charts-origin")
+def test_a_further_repository_is_read_without_asking(make_runner: MakeRunner, shared: Path) -> None:
+    origin = make_repository(shared / "charts-origin")
     extra = {"url": str(origin), "path": "sea/charts"}
     runner = make_runner(spec={"additionalRepositories": [extra]})
     runner.start()
@@ -65,10 +63,12 @@ def test_a_further_repository_is_read_without_asking(
     assert not [e for e in runner.all_events() if e.type == "permission:requested"]
 
 
-def test_a_tool_of_an_mcp_server_is_called(make_runner: MakeRunner, tmp_path: Path) -> None:
-    script = tmp_path / "tides.py"
+def test_a_tool_of_an_mcp_server_is_called(
+    make_runner: MakeRunner, shared: Path, image: Image
+) -> None:
+    script = shared / "tides.py"
     script.write_text(MCP_SERVER)
-    server = {"type": "stdio", "command": sys.executable, "args": [str(script)]}
+    server = {"type": "stdio", "command": str(image.python), "args": [str(script)]}
     claude = {"mcpServers": {"tides": server}, "allowedTools": ["mcp__tides__high_water"]}
     runner = make_runner(spec={"claude": claude})
     runner.start()

@@ -79,6 +79,22 @@ async def test_a_clone_without_a_good_record_is_kept_too(
     assert await clone(origin.path) == Prepared(origin.head, found=True)
 
 
+@pytest.mark.parametrize("name", ["repo/.git/HEAD", "repo/.git/packed-refs", ".moorage/repo.json"])
+@pytest.mark.parametrize("put", ["pipe", "link"])
+async def test_what_stands_in_a_files_place_is_not_waited_for(
+    origin: GitRepository, workspace: Workspace, clone: Prepare, name: str, put: str
+) -> None:
+    """In a pod the agent can write there, and the runner must not hang or follow."""
+    await clone(origin.path)
+    path = workspace.root / name
+    path.unlink(missing_ok=True)
+    if put == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/proc/self/environ")
+    assert (await clone(origin.path)).found
+
+
 @pytest.fixture
 def silent_server() -> Any:
     """An address that accepts connections and never says anything."""
