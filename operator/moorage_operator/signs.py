@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from moorage_api.live import LiveStates, Sign
-from moorage_api.resources import Activity
+from moorage_api.resources import Activity, Phase
 from moorage_api.state import SessionState
 from moorage_operator.observed import RUNNER, Live
 from moorage_operator.redis_users import RedisUsers
@@ -53,7 +53,7 @@ class Signs:
             return None
         sign = read[record.uid]
         state, waiting = sign.state, set[str]()
-        if record.session.spec.suspend or self._rests(state):
+        if record.session.spec.suspend or self._rests(record, state):
             asked = await self._states.inboxes_waiting([record.uid])
             if asked is None:
                 self.failed()
@@ -62,8 +62,11 @@ class Signs:
         remember(record, sign)
         return self._live(record, since, state, inputs_waiting=bool(waiting))
 
-    def _rests(self, state: SessionState | None) -> bool:
+    def _rests(self, record: Record, state: SessionState | None) -> bool:
+        """Whether it could be suspended as idle: not in the very moment that it gets Ready."""
         if state is None or state.activity is not Activity.IDLE:
+            return False
+        if record.session.status.phase is not Phase.READY:
             return False
         last = state.last_activity_at
         return last is None or self._clock() - last > _REST
