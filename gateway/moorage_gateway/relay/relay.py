@@ -24,9 +24,9 @@ from moorage_api.redis_client import FAILURES, Backoff
 from moorage_gateway.logs import trace
 from moorage_gateway.metrics.instruments import RelayMetrics
 from moorage_gateway.relay.inbox import Inbox, Print
+from moorage_gateway.relay.marks import Marks
 from moorage_gateway.relay.repository import (
     Waiting,
-    mark_sent,
     sessions_waiting,
     waiting_inputs,
 )
@@ -52,6 +52,7 @@ class Relay:
         self._engine = engine
         self._clock = clock
         self._metrics = metrics or RelayMetrics()
+        self.marks = Marks(engine, clock)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._due = asyncio.Event()
         self._seen: dict[str, Print] = {}
@@ -67,6 +68,11 @@ class Relay:
 
     async def run(self) -> None:
         """Send what waits: at the start, after a failure, and every SWEEP_SECONDS."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.marks.run(), name="relay marks")
+            await self._sweep_on()
+
+    async def _sweep_on(self) -> None:
         backoff = Backoff(longest=SWEEP_SECONDS)
         while True:
             self._due.clear()
@@ -98,6 +104,8 @@ class Relay:
         """Send what is unsent; where there is no inbox, everything that is not done."""
         async with self._lock(session_id):
             if not await self._pass_on(session_id, unsent_only=True, create=False):
+                # What was over once it was sent, as an interrupt is, must not be sent again.
+                await self.marks.write()
                 await self._pass_on(session_id, unsent_only=False, create=True)
 
     async def _check(self, session_id: str) -> None:
@@ -107,6 +115,7 @@ class Relay:
             state = await inbox.fingerprint()
             if state is not None and state == self._seen.get(session_id):
                 return
+            await self.marks.write()
             async with self._engine.connect() as connection:
                 rows = await waiting_inputs(
                     connection, session_id, above=-1, limit=10 * _AT_ONCE, unsent_only=False
@@ -122,14 +131,17 @@ class Relay:
         """Send rows page by page. False if there is no inbox and none was to be created."""
         inbox = Inbox(self._redis, session_id)
         above = -1
-        while rows := await self._page(session_id, above, unsent_only=unsent_only):
+        full = True
+        while full and (page := await self._page(session_id, above, unsent_only=unsent_only)):
+            full, above = len(page) == _AT_ONCE, page[-1].sequence
+            rows = self.marks.without(page) if unsent_only else page
+            if not rows:
+                continue
             if not await inbox.add([row.body for row in rows], create=create):
                 return False
-            async with self._engine.begin() as connection:
-                await mark_sent(connection, rows, self._clock())
+            self.marks.add(rows)
             self._metrics.sent(len(rows))
             trace(log, "inputs sent", session=session_id, inputs=[row.id for row in rows])
-            above = rows[-1].sequence
         return True
 
     async def _page(self, session_id: str, above: int, *, unsent_only: bool) -> list[Waiting]:

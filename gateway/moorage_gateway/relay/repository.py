@@ -1,11 +1,11 @@
 """The outbox's rows, as the relay sees them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, case, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_gateway.db.tables import inputs
@@ -91,12 +91,14 @@ async def waiting_inputs(
 
 async def mark_sent(connection: AsyncConnection, rows: Sequence[Waiting], moment: datetime) -> None:
     """Note that the rows are in the inbox; those that are over with that are done."""
-    over: Iterable[int] = [row.sequence for row in rows if not row.lasting]
-    await connection.execute(
+    statement = (
         update(inputs)
-        .where(inputs.c.sequence.in_([row.sequence for row in rows]))
-        .values(
-            sent_at=moment,
-            done_at=case((inputs.c.sequence.in_(over), moment), else_=inputs.c.done_at),
-        )
+        .where(inputs.c.sequence == bindparam("row"))
+        .values(sent_at=moment, done_at=func.coalesce(inputs.c.done_at, bindparam("over")))
     )
+    # In one order everywhere, so that of two replicas none waits in a ring.
+    marks = [
+        {"row": row.sequence, "over": None if row.lasting else moment}
+        for row in sorted(rows, key=lambda row: row.sequence)
+    ]
+    await connection.execute(statement, marks)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import event, insert, update
 
 from moorage_api.inbox import Prompt
 from moorage_api.resources import Phase
@@ -211,3 +211,18 @@ async def test_a_character_that_no_text_in_sql_can_hold_is_no_messages_id(
     session_id = await gateway.create()
     answer = await gateway.client.get(f"/sessions/{session_id}/messages", params={"after": "\0"})
     assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION_ERROR")
+
+
+async def test_a_message_is_answered_after_one_commit(gateway: Gateway) -> None:
+    """Each is a journey to the disk, and with SQLite one writer at a time makes it."""
+    session_id = await gateway.create()
+    commits: list[object] = []
+
+    def count(connection: object) -> None:
+        commits.append(connection)
+
+    event.listen(gateway.context.engine.sync_engine, "commit", count)
+    await gateway.say(session_id)
+    assert len(commits) == 1
+    assert len(await gateway.inbox(session_id)) == 1
+    event.remove(gateway.context.engine.sync_engine, "commit", count)

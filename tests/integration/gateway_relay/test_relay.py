@@ -73,6 +73,7 @@ async def test_what_waits_is_sent_in_order_and_once(outbox: History) -> None:
     await relay.flush(session)
     assert await sent(outbox.redis, session) == names
     assert await sent(outbox.redis, other) == []
+    await relay.marks.write()
     assert set((await done(outbox, session)).values()) == {(True, False)}
 
 
@@ -90,7 +91,9 @@ async def test_an_interrupt_is_over_once_it_was_sent(outbox: History) -> None:
     await outbox.put(
         session, prompt("p"), Interrupt(input_id="i"), SetMode(input_id="m", mode="plan"), decision
     )
-    await Relay(outbox.redis, outbox.engine).flush(session)
+    relay = Relay(outbox.redis, outbox.engine)
+    await relay.flush(session)
+    await relay.marks.write()
     assert await done(outbox, session) == {
         "p": (True, False),
         "i": (True, True),
@@ -160,20 +163,52 @@ async def test_what_a_runner_has_taken_is_not_sent_again(outbox: History) -> Non
 async def test_killed_between_redis_and_the_database_it_sends_again(outbox: History) -> None:
     session = str(uuid4())
     await outbox.put(session, prompt("a"))
-    sync_engine = outbox.engine.sync_engine
-
-    def die(*arguments: object) -> None:
-        if str(arguments[2]).startswith("UPDATE"):
-            raise asyncio.CancelledError
-
-    event.listen(sync_engine, "before_cursor_execute", die)
-    task = asyncio.create_task(Relay(outbox.redis, outbox.engine).flush(session))
-    await asyncio.wait([task])
-    event.remove(sync_engine, "before_cursor_execute", die)
-    assert task.cancelled()
-    await Relay(outbox.redis, outbox.engine).flush(session)
+    await Relay(outbox.redis, outbox.engine).flush(session)  # and it is no more
+    relay = Relay(outbox.redis, outbox.engine)
+    await relay.flush(session)
     assert await sent(outbox.redis, session) == ["a", "a"]
+    await relay.marks.write()
     assert await done(outbox, session) == {"a": (True, False)}
+
+
+async def test_a_relay_that_ends_notes_what_it_sent(outbox: History) -> None:
+    session = str(uuid4())
+    relay = Relay(outbox.redis, outbox.engine)
+    async with running(relay):
+        await outbox.put(session, prompt("a"))
+        await relay.flush(session)
+    assert await done(outbox, session) == {"a": (True, False)}
+
+
+async def test_many_sent_inputs_are_noted_in_one_transaction(outbox: History) -> None:
+    names = [str(uuid4()) for _ in range(20)]
+    relay = Relay(outbox.redis, outbox.engine)
+    for name in names:
+        await outbox.put(name, prompt("a"))
+        await relay.flush(name)
+    commits: list[object] = []
+
+    def count(connection: object) -> None:
+        commits.append(connection)
+
+    event.listen(outbox.engine.sync_engine, "commit", count)
+    await relay.marks.write()
+    event.remove(outbox.engine.sync_engine, "commit", count)
+    assert len(commits) == 1
+    assert [await done(outbox, name) for name in names] == [{"a": (True, False)}] * 20
+
+
+async def test_an_interrupt_is_sent_once_though_redis_loses_it_before_it_is_noted(
+    outbox: History,
+) -> None:
+    session = str(uuid4())
+    await outbox.put(session, prompt("a"), Interrupt(input_id="i"))
+    relay = Relay(outbox.redis, outbox.engine)
+    await relay.flush(session)
+    await outbox.redis.flushall()
+    await outbox.put(session, prompt("b"))
+    await relay.flush(session)
+    assert await sent(outbox.redis, session) == ["a", "b"]
 
 
 async def test_an_inbox_with_what_is_no_input_is_read_past(outbox: History) -> None:
