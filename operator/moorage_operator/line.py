@@ -18,7 +18,7 @@ class Line:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._limited = limits != Limits()
+        self.limited = limits != Limits()
         self._contenders: dict[str, dict[str, Contender]] = defaultdict(dict)
         self._namespaces: dict[str, str] = {}
         self._given: set[str] = set()
@@ -28,7 +28,7 @@ class Line:
 
     def note(self, record: Record) -> None:
         """Take over how a session stands now."""
-        if not self._limited:
+        if not self.limited:
             return
         claim = contender(record.session, has_pod=record.pod is not None)
         if claim is None:
@@ -50,7 +50,7 @@ class Line:
 
     def ask(self, record: Record) -> Place:
         """Return a session's place; number 0 is given out with it."""
-        if not self._limited:
+        if not self.limited:
             return Place()
         self.note(record)
         namespace = record.key[0]
@@ -66,7 +66,7 @@ class Line:
 
     def settle(self, uid: str, record: Record | None) -> None:
         """Take back a place that was given out, unless the session holds it by now."""
-        if not self._limited:
+        if not self.limited:
             return
         if uid in self._given:
             self._given.discard(uid)

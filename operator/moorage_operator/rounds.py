@@ -63,6 +63,8 @@ class Rounds:
             await _pause(wait, self.hurry)
 
     def _correct_line(self) -> None:
+        if not self._line.limited:
+            return
         waiting = (each for each in self._store if not each.session.status.phase.finished)
         for uid in misplaced(waiting, lambda record: self._line.place(record).number):
             self._queue.add(uid)
