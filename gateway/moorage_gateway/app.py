@@ -43,6 +43,7 @@ from moorage_gateway.middleware import (
 )
 from moorage_gateway.openapi import complete, operation_id
 from moorage_gateway.quotas import endpoints as quotas
+from moorage_gateway.repositories import endpoints as repositories
 from moorage_gateway.revalidation import Revalidation
 from moorage_gateway.sessions import endpoints as sessions
 from moorage_gateway.settings import Settings
@@ -75,6 +76,7 @@ def routers() -> Sequence[APIRouter]:
         files.router,
         live.router,
         quotas.router,
+        repositories.router,
     )
 
 

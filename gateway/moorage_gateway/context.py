@@ -44,6 +44,8 @@ class Context:
     files: RunnerFiles
     # None: nobody logs in.
     logins: Logins | None
+    # Questions to git servers that are under way.
+    branch_slots: asyncio.Semaphore
     # None: nothing is limited.
     limiter: Limiter | None
     backend: SessionBackend

@@ -33,6 +33,7 @@ from moorage_gateway.relay.relay import Relay
 from moorage_gateway.settings import Settings
 from moorage_gateway.tracing.provider import Tracing
 
+_BRANCH_QUESTIONS = 4
 _STOP_SECONDS = 0.1
 _STOP_TRIES = 50
 
@@ -138,6 +139,7 @@ async def open_context(
             files=files,
             logins=logins,
             limiter=limiter,
+            branch_slots=asyncio.Semaphore(_BRANCH_QUESTIONS),
             hub=hub,
             watch=watch,
             supervisor=supervisor,

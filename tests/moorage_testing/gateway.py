@@ -86,6 +86,7 @@ def settings_for(home: Path, redis_url: str, **changes: Any) -> Settings:
         "files": {"timeout_seconds": 2.0},
         "limits": {"enabled": False},
         "http": {"drain_seconds": 0},
+        "repositories": {"patterns": [{"url": "https://**/**"}, {"url": "http://**/**"}]},
         "quotas": {"sessions_running": 0, "sessions_created": 0},
     }
     return Settings(**(values | changes))

@@ -23,6 +23,12 @@ async function health(): Promise<void> {
   expect(live.status === "ok" && ready.checks.sessions, "live and ready");
 }
 
+async function repositories(): Promise<void> {
+  const found = await unwrap(client.GET(`${BASE}/repositories`));
+  const names: string[] = found.repositories.map((one) => one.folderName);
+  expect(names.length === found.total, "the repositories");
+}
+
 async function sessions(): Promise<string> {
   const body: Schemas["CreateSession"] = {
     projectPath: "https://git.example.com/team/sample.git",
@@ -97,6 +103,7 @@ async function errors(session_id: string): Promise<void> {
 }
 
 await health();
+await repositories();
 const session = await sessions();
 await messages(session);
 await files(session);

@@ -131,4 +131,6 @@ class Authenticator:
                 holder = await IdentityRepository(connection).keep_provided(identity, now)
         if holder is None:
             raise Unauthorized
-        return Principal(holder.user_id, holder.role, "oidc", "", identity.expires_at)
+        return Principal(
+            holder.user_id, holder.role, "oidc", "", identity.expires_at, identity.groups
+        )

@@ -30,6 +30,7 @@ class Identity:
     email: str | None
     name: str | None
     role: Role
+    groups: frozenset[str]
     expires_at: datetime
 
 
@@ -96,7 +97,8 @@ def identity_in(claims: Mapping[str, Any], settings: OidcSettings, now: datetime
         raise Unauthorized
     if subject is None:
         raise Unauthorized
-    role = role_of(groups_in(claims, settings.groups_claim), settings)
+    groups = groups_in(claims, settings.groups_claim)
+    role = role_of(groups, settings)
     if role is None:
         raise Forbidden("none of your groups may use this gateway")
     return Identity(
@@ -105,6 +107,7 @@ def identity_in(claims: Mapping[str, Any], settings: OidcSettings, now: datetime
         email=_text(claims.get("email"), _LONGEST_EMAIL),
         name=_text(claims.get("name"), _LONGEST_NAME),
         role=role,
+        groups=groups,
         expires_at=expires_at + leeway,
     )
 

@@ -26,6 +26,8 @@ class Principal:
     """The sign-in or the API key."""
     expires_at: datetime | None = None
     """When what they showed is worth nothing any more, where that is known."""
+    groups: frozenset[str] = frozenset()
+    """What their token says they belong to; repositories may be for groups alone."""
 
     @property
     def is_admin(self) -> bool:

@@ -257,3 +257,21 @@ quotas = Table(
     Column("sessions_created", Integer, nullable=True),
     Column("updated_at", UtcDateTime, nullable=True),
 )
+
+repositories = Table(
+    "repositories",
+    metadata,
+    # What admins registered; what the settings list is not here.
+    Column("id", String(64), primary_key=True),
+    Column("folder_name", String(100), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("default_branch", String(255), nullable=True),
+    Column("credentials_secret", String(253), nullable=True),
+    # Who may use it: every user, these, or those of these groups.
+    Column("everybody", Boolean, nullable=False),
+    Column("users", JSON, nullable=False),
+    Column("groups", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("uq_repositories_folder_name", "folder_name", unique=True),
+)

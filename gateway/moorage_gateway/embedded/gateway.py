@@ -116,6 +116,9 @@ class Gateway:
 def _settings(options: Options, surroundings: Surroundings) -> Settings:
     """Return the gateway's settings: what an embedded run decides, and else the environment's."""
     os.environ.setdefault("MOORAGE_HTTP__SHUTDOWN_SECONDS", "2")
+    os.environ.setdefault(
+        "MOORAGE_REPOSITORIES__PATTERNS", '[{"url": "https://**/**"}, {"url": "http://**/**"}]'
+    )
     for name in ("RUNNING", "CREATED"):
         os.environ.setdefault(f"MOORAGE_QUOTAS__SESSIONS_{name}", "0")
     os.environ.setdefault("MOORAGE_LIMITS__ENABLED", "false")

@@ -8,19 +8,22 @@ from pydantic import ValidationError
 
 from moorage_api.names import LABEL_MANAGED_BY, LABEL_OWNER, slug
 from moorage_api.resources import ClaudeSession, SessionSpec
-from moorage_api.resources.parts import MAX_PROMPT, Claude, Repository
+from moorage_api.resources.parts import MAX_PROMPT, Claude, Repository, SecretRef
 from moorage_gateway.auth.access import id_of
 from moorage_gateway.backends.interface import NewSession
 from moorage_gateway.errors import Mistake, RequestInvalid, TooLarge, mistakes_in
+from moorage_gateway.repositories.sources import KnownRepository, Sources
+from moorage_gateway.repositories.urls import BadAddress, canonical
 from moorage_gateway.sessions.repository import SessionRow
 from moorage_gateway.sessions.schemas import CreateSession
 
 _URLS: Final = ("https://", "http://")
+_SEE: Final = "GET /repositories lists those that you may use"
 _ONE_OF: Final = "name one of projectPath, folderName and repository"
 
 
-def build(request: CreateSession, session_id: str, owner: str, *, local_paths: bool) -> NewSession:
-    """Return the session that ``request`` asks for.
+def build(request: CreateSession, session_id: str, owner: str, sources: Sources) -> NewSession:
+    """Return the session that ``request`` asks for, on one of the owner's ``sources``.
 
     Raises:
         RequestInvalid: with the field's path, in the request's terms.
@@ -30,7 +33,7 @@ def build(request: CreateSession, session_id: str, owner: str, *, local_paths: b
         raise TooLarge("the prompt", MAX_PROMPT, "characters")
     if request.template is not None:
         raise _wrong("template", "there are no templates here: leave it out")
-    repository = _repository(request, local_paths=local_paths)
+    repository = _repository(request, sources)
     try:
         spec = SessionSpec(
             repository=repository,
@@ -89,7 +92,7 @@ def row_for(session: ClaudeSession, moment: datetime) -> SessionRow:
     )
 
 
-def _repository(request: CreateSession, *, local_paths: bool) -> Repository:
+def _repository(request: CreateSession, sources: Sources) -> Repository:
     given = [
         name
         for name, value in (
@@ -101,16 +104,28 @@ def _repository(request: CreateSession, *, local_paths: bool) -> Repository:
     ]
     if len(given) != 1:
         raise _wrong(given[1] if given else "projectPath", _ONE_OF)
-    if request.folder_name is not None:
-        raise _wrong("folderName", "no repositories are configured here: use projectPath")
-    field = "projectPath" if request.repository is None else "repository.url"
+    field, known = given[0], None
     url = request.project_path or (request.repository.url if request.repository else "")
-    location = _location(url, field, local_paths=local_paths)
+    if request.folder_name is not None:
+        known = sources.named(request.folder_name)
+        if known is None:
+            raise _wrong(field, f"there is no repository of this name for you: {_SEE}")
+        url = known.url
+    elif request.repository is not None:
+        field = "repository.url"
+    location = _location(url, field, sources)
+    known = known or sources.at(location)
     wanted = request.repository.model_dump(exclude_unset=True) if request.repository else {}
     branch = request.metadata.branch if request.metadata else None
+    default = known.default_branch if known else None
     try:
         return Repository.model_validate(
-            {**wanted, "url": location, "ref": wanted.get("ref") or branch or None}
+            {
+                **wanted,
+                "url": location,
+                "ref": wanted.get("ref") or branch or default,
+                "credentials_secret_ref": _secret(request, known, sources),
+            }
         )
     except ValidationError as error:
         raise RequestInvalid(
@@ -121,11 +136,28 @@ def _repository(request: CreateSession, *, local_paths: bool) -> Repository:
         ) from None
 
 
-def _location(url: str, field: str, *, local_paths: bool) -> str:
+def _secret(
+    request: CreateSession, known: KnownRepository | None, sources: Sources
+) -> SecretRef | None:
+    """Return the credentials: the repository's. Whoever could name others could use others'."""
+    own = known.credentials_secret if known else None
+    named = request.repository.credentials_secret_ref if request.repository else None
+    if named is not None and named.name != own and not sources.any_secret:
+        raise _wrong(
+            "repository.credentialsSecretRef",
+            "is for admins: leave it out, the repository's own are used",
+        )
+    return named or (SecretRef(name=own) if own else None)
+
+
+def _location(url: str, field: str, sources: Sources) -> str:
     """Return where to clone from: the URL, or the absolute path of a folder of this machine."""
     if url.lower().startswith(_URLS):
+        if not sources.allow(url):
+            _check(url, field)
+            raise _wrong(field, f"you may create no sessions on this repository: {_SEE}")
         return url
-    if not local_paths:
+    if not sources.local_paths:
         raise _wrong(field, "write an https URL: folders of this machine are not accepted here")
     if not url.startswith(("/", "~/")) and url != "~":
         raise _wrong(field, "write an https URL or an absolute path, such as /home/me/project")
@@ -133,6 +165,14 @@ def _location(url: str, field: str, *, local_paths: bool) -> str:
         return str(Path(url).expanduser())
     except RuntimeError:
         raise _wrong(field, "there is no home folder that ~ could stand for") from None
+
+
+def _check(url: str, field: str) -> None:
+    """Say what is wrong with an address that can be none of a repository."""
+    try:
+        canonical(url)
+    except BadAddress as error:
+        raise _wrong(field, str(error)) from None
 
 
 def _claude(request: CreateSession) -> Claude:

@@ -12,11 +12,13 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.resources import ClaudeSession
+from moorage_gateway.auth.principal import Principal
 from moorage_gateway.backends.interface import NewSession, SessionExists
 from moorage_gateway.context import Context
 from moorage_gateway.errors import KeySpent, NotFound
 from moorage_gateway.idempotency.repository import Claim, KeyRepository, KeyUse
 from moorage_gateway.quotas.service import QuotaService
+from moorage_gateway.repositories.service import RepositoryService
 from moorage_gateway.requests import content_digest
 from moorage_gateway.sessions.appearing import appeared
 from moorage_gateway.sessions.creation import build, row_of
@@ -28,17 +30,22 @@ _SCOPE: Final = "sessions"
 
 @dataclass(frozen=True, slots=True)
 class SessionMaker:
-    """Makes sessions for one user."""
+    """Makes sessions for one principal."""
 
     context: Context
-    owner: str
+    principal: Principal
+
+    @property
+    def _owner(self) -> str:
+        return self.principal.user_id
 
     async def make(self, request: CreateSession, key: str | None) -> ClaudeSession:
         """Return the session that the request asks for, new or as it stands under the key."""
-        new = self._build(request, str(uuid.uuid4()))
         if key is not None:
-            use = KeyUse(self.owner, _SCOPE, key, content_digest(request))
-            return await self._make_once(request, new, use)
+            return await self._make_once(
+                request, KeyUse(self._owner, _SCOPE, key, content_digest(request))
+            )
+        new = await self._build(request, str(uuid.uuid4()))
         async with self.context.engine.begin() as connection:
             await self._write(connection, request, new)
         try:
@@ -48,10 +55,19 @@ class SessionMaker:
                 await SessionRepository(connection).remove(new.session_id)
             raise
 
-    async def _make_once(
-        self, request: CreateSession, new: NewSession, use: KeyUse
-    ) -> ClaudeSession:
+    async def _make_once(self, request: CreateSession, use: KeyUse) -> ClaudeSession:
         """Make it, or go on where the first request with the key was cut off, or return it."""
+        async with self.context.engine.connect() as connection:
+            claim = await KeyRepository(connection).find(use, self.context.clock())
+        if claim is None or claim.done_at is None:
+            new = await self._build(request, claim.object_id if claim else str(uuid.uuid4()))
+            claim = await self._claim(request, new, use)
+            if claim.done_at is None:
+                return await self._finish(request, new, use, claim)
+        return await self._standing(use, claim)
+
+    async def _claim(self, request: CreateSession, new: NewSession, use: KeyUse) -> Claim:
+        """Take the key and write the session down, both or neither."""
         keep = timedelta(hours=self.context.settings.http.idempotency_hours)
         async with self.context.engine.begin() as connection:
             claim = await KeyRepository(connection).claim(
@@ -59,24 +75,33 @@ class SessionMaker:
             )
             if claim.is_new:
                 await self._write(connection, request, new)
-            present = await SessionRepository(connection).get(claim.object_id) is not None
-        if claim.done_at is not None or not present:
-            return await self._standing(use, claim, present=present)
-        if not claim.is_new:
-            new = self._build(request, claim.object_id)
-        session = await self._create(new)  # what fails here goes on with the next try
+            return claim
+
+    async def _finish(
+        self, request: CreateSession, new: NewSession, use: KeyUse, claim: Claim
+    ) -> ClaudeSession:
+        """Make the resource; what fails here goes on with the next try."""
+        if not await self._is_written(claim.object_id):
+            raise KeySpent(use.key, "session", claim.object_id)  # deleted before it was whole
+        if new.session_id != claim.object_id:  # another request with the key was faster
+            new = await self._build(request, claim.object_id)
+        session = await self._create(new)
         async with self.context.engine.begin() as connection:
             await KeyRepository(connection).finish(use, self.context.clock())
         return session
 
-    def _build(self, request: CreateSession, session_id: str) -> NewSession:
-        local_paths = self.context.settings.sessions.allow_local_paths
-        return build(request, session_id, self.owner, local_paths=local_paths)
+    async def _is_written(self, session_id: str) -> bool:
+        async with self.context.engine.connect() as connection:
+            return await SessionRepository(connection).get(session_id) is not None
+
+    async def _build(self, request: CreateSession, session_id: str) -> NewSession:
+        sources = await RepositoryService(self.context, self.principal).sources()
+        return build(request, session_id, self._owner, sources)
 
     async def _write(
         self, connection: AsyncConnection, request: CreateSession, new: NewSession
     ) -> None:
-        await QuotaService(self.context).admit(connection, self.owner, create=True)
+        await QuotaService(self.context).admit(connection, self._owner, create=True)
         row = row_of(request, new, self.context.clock())
         await SessionRepository(connection).add(row)
 
@@ -90,9 +115,10 @@ class SessionMaker:
                 raise NotFound("session", new.session_id) from None
             return session
 
-    async def _standing(self, use: KeyUse, claim: Claim, *, present: bool) -> ClaudeSession:
+    async def _standing(self, use: KeyUse, claim: Claim) -> ClaudeSession:
         """Return the session that was made, if it still is."""
-        session = await appeared(self.context.backend, claim.object_id) if present else None
+        written = await self._is_written(claim.object_id)
+        session = await appeared(self.context.backend, claim.object_id) if written else None
         if session is None:
             raise KeySpent(use.key, "session", claim.object_id)
         return session

@@ -46,7 +46,7 @@ class SessionService:
             KeySpent: if the key's session was deleted since.
             QuotaReached: if the user has as many sessions as they may.
         """
-        session = await SessionMaker(self.context, self.principal.user_id).make(request, key)
+        session = await SessionMaker(self.context, self.principal).make(request, key)
         return await self.describe(session)
 
     async def _forget(self, session_id: str) -> None:

@@ -13,6 +13,7 @@ from moorage_gateway.settings.http import HttpSettings
 from moorage_gateway.settings.limits import LimitSettings, QuotaSettings
 from moorage_gateway.settings.login import LoginSettings, OidcSettings
 from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
+from moorage_gateway.settings.repositories import RepositorySettings
 from moorage_gateway.settings.root import Settings
 from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings
 
@@ -29,6 +30,7 @@ __all__ = [
     "OidcSettings",
     "QuotaSettings",
     "RedisSettings",
+    "RepositorySettings",
     "SessionSettings",
     "Settings",
     "SettingsRefused",

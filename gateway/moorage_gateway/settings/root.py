@@ -14,6 +14,7 @@ from moorage_gateway.settings.http import HttpSettings
 from moorage_gateway.settings.limits import LimitSettings, QuotaSettings
 from moorage_gateway.settings.login import AuthMode, LoginSettings, OidcSettings
 from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
+from moorage_gateway.settings.repositories import RepositorySettings
 from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings
 
 
@@ -71,6 +72,7 @@ class Settings(EnvironmentSettings):
     redis: RedisSettings = RedisSettings()
     http: HttpSettings = HttpSettings()
     sessions: SessionSettings = SessionSettings()
+    repositories: RepositorySettings = RepositorySettings()
     files: FileSettings = FileSettings()
     limits: LimitSettings = LimitSettings()
     quotas: QuotaSettings = QuotaSettings()

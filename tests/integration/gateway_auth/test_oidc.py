@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from moorage_testing.accounts import Clock, accounts_settings, ask, change_user, works
-from moorage_testing.gateway import Gateway, running_gateway
+from moorage_testing.accounts import Clock, accounts_settings, ask, bearer, change_user, works
+from moorage_testing.gateway import REPOSITORY, Gateway, running_gateway
 from moorage_testing.oidc import AUDIENCE, Provider, running_provider
 from moorage_testing.redis import RedisServer
 
@@ -68,6 +68,24 @@ async def test_an_account_with_the_same_address_is_another_user(
     provided = await me(gateway, provider.token("ada"))
     assert provided["email"] == own["user"]["email"]
     assert provided["id"] != own["user"]["id"]
+
+
+async def test_groups_say_which_repositories_are_theirs(
+    redis_server: RedisServer,
+    home: Path,
+    clock: Clock,
+    settings: dict[str, Any],
+    provider: Provider,
+) -> None:
+    listed = [{"folderName": "shop", "url": REPOSITORY, "groups": ["team"]}]
+    whole = accounts_settings(
+        home, redis_server.url, oidc=settings, repositories={"listed": listed}
+    )
+    async with running_gateway(whole, clock=clock) as gateway:
+        for groups, total in ((["team"], 1), (["others"], 0), ([], 0)):
+            token = provider.token("ada", groups=groups)
+            answer = await gateway.client.get("/repositories", headers=bearer(token))
+            assert answer.json()["total"] == total, groups
 
 
 async def test_groups_say_who_may_come_in(

@@ -84,7 +84,10 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 async def client(redis_server: RedisServer, home: Path) -> AsyncIterator[Client]:
-    async with connected(settings_for(home, redis_server.url)) as (served, wire):
+    mine = {"users": ["ada"], "groups": ["team"]}
+    listed = [{"folderName": "sample", "url": REPOSITORY, **mine}]
+    settings = settings_for(home, redis_server.url, repositories={"listed": listed})
+    async with connected(settings) as (served, wire):
         body = f'{{"projectPath": "{REPOSITORY}"}}'.encode()
         made: Any = (await wire.ask("POST", f"{BASE}/sessions/", body)).json
         await state_of_runner(served.redis, made["id"])

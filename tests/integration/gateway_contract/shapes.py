@@ -66,6 +66,23 @@ SESSION = {
     "model": or_null(text),
 }
 SESSIONS = {"sessions": [SESSION], "total": whole, "limit": whole, "offset": whole}
+REPOSITORIES = {
+    "repositories": [
+        {
+            "id": identity,
+            "folderName": text,
+            "path": text,
+            "isGitRepository": one_of(True),
+            "url": text,
+            "defaultBranch": or_null(text),
+            "configured": truth,
+            "access": {"everybody": truth, "users": [text], "groups": [text]},
+            "credentialsSecret": or_null(text),
+        }
+    ],
+    "total": whole,
+    "githubReposDirectory": one_of(""),
+}
 DONE = {"success": one_of(True)}
 
 _SENT = {

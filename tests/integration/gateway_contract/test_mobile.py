@@ -26,6 +26,7 @@ from .shapes import (
     LIVE,
     MESSAGE_SENT,
     READY,
+    REPOSITORIES,
     SESSION,
     SESSIONS,
     UPDATED,
@@ -73,6 +74,14 @@ async def test_create_a_session(client: Client, slash: str) -> None:
     assert (made["projectPath"], made["context"]) == (REPOSITORY, body["context"])
     assert (made["metadata"], made["status"]) == (body["metadata"], "active")
     camel_case(made)
+
+
+@both_forms
+async def test_list_repositories(client: Client, slash: str) -> None:
+    page = of_shape(await client.ask("GET", f"/repositories{slash}"), 200, REPOSITORIES)
+    (sample,) = page["repositories"]
+    assert (page["total"], sample["folderName"], sample["path"]) == (1, "sample", REPOSITORY)
+    camel_case(page)
 
 
 @both_forms

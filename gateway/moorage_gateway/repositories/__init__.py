@@ -1,0 +1,1 @@
+"""Repositories: which ones sessions may be created on, and by whom."""
