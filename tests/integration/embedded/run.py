@@ -28,6 +28,11 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return kept | {"HOME": str(home.parent), "MOORAGE_HOME": str(home), "MOORAGE_PORT": "0"} | more
 
 
+def _as_from_a_shell() -> None:
+    """Take signals, also where the tests themselves run under nohup, which has SIGHUP ignored."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Run:
     """A run whose output is read as it comes."""
 
@@ -42,6 +47,7 @@ class Run:
             stderr=theirs,
             env=environment(home, **more),
             start_new_session=True,
+            preexec_fn=_as_from_a_shell,  # noqa: PLW1509 - one system call
         )
         os.close(theirs)
 

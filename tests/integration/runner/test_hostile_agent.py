@@ -151,6 +151,13 @@ def test_floods_and_closed_streams_leave_the_runner_well(make_pod: MakePod, deed
     assert pod.state().phase is Phase.SUSPENDING
 
 
+GONE = (
+    b"The agent went away while it ran git.",
+    b"There is no agent to run git (BrokenPipeError",
+    b"There is no agent to run git (ConnectionResetError",
+)
+
+
 def test_one_who_takes_the_sockets_place_gets_nowhere(make_pod: MakePod) -> None:
     """The runner attends the agent that it knows; what is started next meets the other one."""
     pod = make_pod("impostor")
@@ -158,6 +165,7 @@ def test_one_who_takes_the_sockets_place_gets_nowhere(make_pod: MakePod) -> None
     pod.wait_for_type("session:status", phase=Phase.READY)
     pod.agent.wait_for((pod.agent.folder / "agent-tmp" / "done").exists)
     done = pod.agent.ran("git", "--version")
-    assert (done.returncode, done.stderr) == (69, b"The agent went away while it ran git.\n")
+    assert done.returncode == 69
+    assert done.stderr.startswith(GONE), "it goes before or while it is told what to run"
     pod.terminate()
     assert pod.wait(60) == 75
