@@ -73,8 +73,12 @@ async def follow(port: int, session_id: str, begun: asyncio.Semaphore) -> str:
         return (await answering).body.decode()
 
 
+ANY_REPOSITORY = '[{"url": "https://**/**"}]'
+
+
 async def test_nothing_under_way_is_lost(home: Path, redis_server: RedisServer) -> None:
-    with gateway_process(home, redis_server.url, HTTP__DRAIN_SECONDS=str(DRAIN)) as process:
+    settings = {"HTTP__DRAIN_SECONDS": str(DRAIN), "REPOSITORIES__PATTERNS": ANY_REPOSITORY}
+    with gateway_process(home, redis_server.url, **settings) as process:
         async with await Wire.connect(process.port) as wire:
             body = json.dumps({"projectPath": REPOSITORY}).encode()
             session_id = (await wire.ask("POST", f"{BASE}/sessions", body)).json["id"]

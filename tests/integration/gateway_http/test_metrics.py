@@ -64,6 +64,7 @@ async def test_requests_are_counted_by_template(gateway: Gateway) -> None:
 async def test_queue_and_pools_are_shown(gateway: Gateway) -> None:
     session_id = await gateway.create()
     await gateway.say(session_id)
+    await gateway.app.state.context.relay.marks.write()  # else a moment later
     samples = await scrape(gateway)
     assert value(samples, "moorage_queue_inputs", state="untaken") == 1
     assert value(samples, "moorage_queue_inputs", state="unsent") == 0
