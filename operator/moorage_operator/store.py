@@ -109,7 +109,7 @@ class Store:
             case "ClaudeSession":
                 return self.forget(meta.get("uid") or "")
             case "Pod":
-                return self._remove_pod(owner_of(body), meta.get("uid"))
+                return self._remove_pod(owner_of(body), meta)
             case "ClaudeSessionTemplate" if self._templates.pop(key, None):
                 return tuple(self._users.get(key, ()))
         return ()
@@ -184,11 +184,13 @@ class Store:
         record.pod, record.pod_version, record.pod_known = pod_seen(body), version, True
         return (uid,)
 
-    def _remove_pod(self, owner: str, pod_uid: object) -> tuple[str, ...]:
+    def _remove_pod(self, owner: str, meta: Body) -> tuple[str, ...]:
+        """Take over the end of a pod; what its deletion is answered with later is older."""
         self._early.pop(owner, None)
         record = self._records.get(owner)
-        if record is None or record.pod is None or record.pod.uid != pod_uid:
+        if record is None or record.pod is None or record.pod.uid != meta.get("uid"):
             return ()
+        record.pod_version = max(record.pod_version, version_of(meta.get("resourceVersion")))
         return self.lost_pod(record)
 
     def _put_template(self, body: Body) -> tuple[str, ...]:

@@ -64,6 +64,19 @@ def test_an_old_list_brings_no_pod_back() -> None:
     assert record.pod is None
 
 
+def test_the_late_answer_to_a_deletion_brings_no_pod_back() -> None:
+    """The watch tells of the end before the DELETE is answered: found by a session that stuck."""
+    store = filled((SESSION, session_body()), (POD, owned(POD, version=20)))
+    store.remove(POD, owned(POD, version=25))
+    leaving = owned(POD, version=23)
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-31T12:00:00Z"
+    assert store.put(POD, leaving) == ()
+    record = store.get(UID)
+    assert record is not None
+    assert record.pod is None
+    assert store.put(POD, owned(POD, version=30, own_uid="another")) == (UID,)
+
+
 @pytest.mark.parametrize(
     ("kind", "listed", "version", "gone"),
     [
