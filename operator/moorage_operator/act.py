@@ -6,9 +6,10 @@ although the plan found none means that the plan was decided from an old view.
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from moorage_api.kube.errors import ObjectGoneError, RefusedError, ViewOutdatedError
+from moorage_api.kube.objects import Manifest, Target
 from moorage_api.resources import ClaudeSession, SessionStatus
 from moorage_operator.actions import (
     Action,
@@ -32,32 +33,20 @@ from moorage_operator.build import (
     build_secret,
     spec_patch,
 )
-from moorage_operator.build.metadata import Manifest
 from moorage_operator.build.pod import mark_patch
-from moorage_operator.errors import ObjectGoneError, RefusedError, ViewOutdatedError
 from moorage_operator.plan import Plan, Step, WriteStatus
 from moorage_operator.settings import PodSettings
 
 SESSION: Final = "ClaudeSession"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """An object to patch or delete; with a UID or version, that one and no other."""
-
-    kind: str
-    namespace: str
-    name: str
-    uid: str | None = None
-
-
 class Api(Protocol):
-    """The Kubernetes API as far as it is written to. Raises the errors of ``errors``."""
+    """The Kubernetes API as far as it is written to. Raises the errors of ``kube.errors``."""
 
-    async def create(self, manifest: Manifest) -> None:
+    async def create(self, manifest: Manifest) -> object:
         """Create an object; ViewOutdatedError if there is one of its name."""
 
-    async def patch(self, target: Target, patch: Manifest, *, subresource: str = "") -> None:
+    async def patch(self, target: Target, patch: Manifest, *, subresource: str = "") -> object:
         """Merge a patch into an object; with a version in it, into that version only."""
 
     async def delete(self, target: Target) -> None:
@@ -91,7 +80,7 @@ class Actor:
         """Do all that the plan asks for.
 
         Raises:
-            OperatorError: A write failed; those before it are done, those after it are not.
+            KubernetesError: A write failed; those before it are done, those after it are not.
         """
         work = _Work(self._api, self._access, self._settings, session, plan, self._protected)
         for step in plan.steps:

@@ -18,9 +18,9 @@ from kubernetes.aio.leaderelection.leaderelection import LeaderElection
 from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
 from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
-from moorage_operator.act import Target
-from moorage_operator.errors import OperatorError
-from moorage_operator.kube import KubernetesApi
+from moorage_api.kube.client import KubernetesApi
+from moorage_api.kube.errors import KubernetesError
+from moorage_api.kube.objects import Target
 from moorage_operator.settings import LeaseSettings
 
 _log = structlog.get_logger(__name__)
@@ -103,7 +103,7 @@ class Election:
     async def _release(self) -> None:
         """Give the Lease back, if it is still this process' own, so that nobody has to wait."""
         target = Target("Lease", self._settings.namespace, self._settings.name)
-        with suppress(OperatorError):
+        with suppress(KubernetesError):
             lease = await self._api.get(target)
             if lease is None or lease["spec"].get("holderIdentity") != self._identity:
                 return

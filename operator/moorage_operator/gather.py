@@ -9,10 +9,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from moorage_api.kube.client import KubernetesApi
+from moorage_api.kube.errors import RefusedError
+from moorage_api.kube.objects import Target
 from moorage_api.resources import Phase
-from moorage_operator.act import SESSION, Target
-from moorage_operator.errors import RefusedError
-from moorage_operator.kube import KubernetesApi
+from moorage_operator.act import SESSION
 from moorage_operator.line import Line
 from moorage_operator.names import object_name
 from moorage_operator.observed import RUNNER, Observed, PodSeen

@@ -9,9 +9,9 @@ from typing import Final
 
 import structlog
 
+from moorage_api.kube.client import KubernetesApi
+from moorage_api.kube.errors import ObjectGoneError, UnavailableError
 from moorage_api.names import LABEL_SESSION_UID
-from moorage_operator.errors import ObjectGoneError, UnavailableError
-from moorage_operator.kube import KubernetesApi
 from moorage_operator.store import Store, version_of
 
 _log = structlog.get_logger(__name__)

@@ -15,13 +15,13 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from moorage_api.resources import Phase
-from moorage_operator.errors import (
+from moorage_api.kube.errors import (
     ObjectGoneError,
     RefusedError,
     UnavailableError,
     ViewOutdatedError,
 )
+from moorage_api.resources import Phase
 
 _FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
 _SLOW: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600)

@@ -39,7 +39,7 @@ class Passes:
         """Look at a session and do what it needs; return when to look again.
 
         Raises:
-            OperatorError: what failed; the session is to be looked at again.
+            KubernetesError: what failed; the session is to be looked at again.
         """
         started, failure = time.perf_counter(), None
         structlog.contextvars.bind_contextvars(session=uid)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from moorage_api.resources import ClaudeSession
-from moorage_operator.act import Actor
-from moorage_operator.errors import (
+from moorage_api.kube.errors import (
     ObjectGoneError,
     RefusedError,
     UnavailableError,
     ViewOutdatedError,
 )
+from moorage_api.resources import ClaudeSession
+from moorage_operator.act import Actor
 from moorage_operator.observed import Observed
 from moorage_operator.plan import Plan, PlannedEvent, plan
 
@@ -63,7 +63,7 @@ class Reconciler:
         """Do what the session needs now; return when to look again at the latest, if known.
 
         Raises:
-            OperatorError: Something failed; what was done is done, the next pass goes on.
+            KubernetesError: Something failed; what was done is done, the next pass goes on.
         """
         look = await self._gather.look(session_id)
         if look is None:

@@ -16,12 +16,12 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from moorage_api.keys import FINISHED_TTL_SECONDS, SessionKeys
+from moorage_api.kube.client import KubernetesApi
+from moorage_api.kube.errors import ObjectGoneError, UnavailableError
+from moorage_api.kube.objects import Target
 from moorage_api.redis_client import FAILURES
-from moorage_operator.act import Target
 from moorage_operator.build import Login, Subject
 from moorage_operator.build.secret import KEY_REDIS
-from moorage_operator.errors import ObjectGoneError, UnavailableError
-from moorage_operator.kube import KubernetesApi
 from moorage_operator.names import object_name
 
 COMMANDS: Final = (

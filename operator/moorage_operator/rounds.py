@@ -7,8 +7,8 @@ from typing import Final
 
 import structlog
 
+from moorage_api.kube.errors import KubernetesError
 from moorage_operator.backoff import chance
-from moorage_operator.errors import OperatorError
 from moorage_operator.feed import Feed
 from moorage_operator.health import Health
 from moorage_operator.line import Line
@@ -52,7 +52,7 @@ class Rounds:
             self._health.beat()
             try:
                 await self._sweep.run(self._feed.look_at)
-            except OperatorError:
+            except KubernetesError:
                 _log.warning("redis does not answer; what runs goes on")
                 told(False)
                 wait = min(_AGAIN, every)
@@ -78,7 +78,7 @@ class Rounds:
                 self._feed.relisted.clear()
             try:
                 self._feed.look_at(*await self._lister.list())
-            except OperatorError as error:
+            except KubernetesError as error:
                 _log.warning("the lists failed", cause=str(error))
                 wait = _AGAIN
                 continue

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
+from moorage_api.kube.errors import UnavailableError
 from moorage_api.live import LiveStates
 from moorage_api.resources import Phase
 from moorage_operator.checks.pods import SILENT_LIMIT
-from moorage_operator.errors import UnavailableError
 from moorage_operator.redis_users import RedisUsers
 from moorage_operator.signs import Signs, remember
 from moorage_operator.store import Record, Store

@@ -6,12 +6,12 @@ from typing import Final
 
 import structlog
 
+from moorage_api.kube.client import KubernetesApi
+from moorage_api.kube.errors import KubernetesError
+from moorage_api.kube.objects import Manifest
 from moorage_api.names import API_VERSION
 from moorage_api.resources import ClaudeSession
 from moorage_operator.act import SESSION
-from moorage_operator.build.metadata import Manifest
-from moorage_operator.errors import OperatorError
-from moorage_operator.kube import KubernetesApi
 from moorage_operator.plan import PlannedEvent
 
 COMPONENT: Final = "moorage-operator"
@@ -36,7 +36,7 @@ class Teller:
         for event in events:
             try:
                 await self._api.create(self._body(session, event))
-            except OperatorError as error:
+            except KubernetesError as error:
                 _log.warning("event not written", reason=event.reason, cause=str(error))
 
     def _body(self, session: ClaudeSession, event: PlannedEvent) -> Manifest:

@@ -14,11 +14,13 @@ from typing import Any, Final
 
 import kopf
 import structlog
-from kubernetes.aio import config as kube_config
 from kubernetes.aio.client import ApiClient, Configuration
 from redis.asyncio import Redis
 
 from moorage_api.base import now
+from moorage_api.kube.client import KubernetesApi
+from moorage_api.kube.connection import connected
+from moorage_api.kube.errors import KubernetesError
 from moorage_api.live import LiveStates
 from moorage_api.quantities import parse_duration
 from moorage_api.redis_client import make_redis
@@ -26,11 +28,9 @@ from moorage_operator import handlers
 from moorage_operator.act import SESSION, Actor
 from moorage_operator.admission import Limits
 from moorage_operator.election import Election
-from moorage_operator.errors import OperatorError
 from moorage_operator.feed import Feed
 from moorage_operator.gather import Gatherer
 from moorage_operator.health import Health, serving
-from moorage_operator.kube import KubernetesApi
 from moorage_operator.line import Line
 from moorage_operator.lister import Lister
 from moorage_operator.metrics import Metrics
@@ -52,8 +52,6 @@ _PAUSE: Final = 2.0
 _DRAIN_SECONDS: Final = 10.0
 _GC_THRESHOLD: Final = (10_000, 20, 50)
 """A full collection with ten thousand sessions known stops everything for a third of a second."""
-
-_CONNECTIONS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ async def run(settings: OperatorSettings) -> None:
     identity = settings.lease.identity or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
     metrics, health = Metrics(), Health(time.monotonic)
     async with (
-        _kubernetes() as client,
+        connected("moorage-operator") as client,
         _redis(settings) as redis,
         serving(settings.http, health, metrics),
     ):
@@ -116,7 +114,7 @@ async def _work(process: Process, stop: asyncio.Event) -> None:
     parts = assemble(process)
     await _await_kind(process.api)
     parts.feed.look_at(*await _listed(parts.lister))
-    with suppress(OperatorError):
+    with suppress(KubernetesError):
         await parts.sweep.run(parts.feed.look_at)
     gc.collect()
     gc.freeze()  # what is known now mostly stays: no collection has to go through it
@@ -207,7 +205,7 @@ async def _login(configuration: Configuration) -> kopf.ConnectionInfo:
 async def _await_kind(api: KubernetesApi) -> None:
     """Wait until the API server serves sessions."""
     while True:
-        with suppress(OperatorError):
+        with suppress(KubernetesError):
             if await api.serves(SESSION):
                 return
         _log.warning("the API server has no ClaudeSession: apply the CRDs (folder crds)")
@@ -218,27 +216,9 @@ async def _listed(lister: Lister) -> set[str]:
     while True:
         try:
             return await lister.list()
-        except OperatorError as error:
+        except KubernetesError as error:
             _log.warning("the first list failed", cause=str(error))
             await asyncio.sleep(_PAUSE)
-
-
-@asynccontextmanager
-async def _kubernetes() -> AsyncIterator[ApiClient]:
-    """Connect with the pod's service account, or by the kubeconfig outside a cluster."""
-    configuration = Configuration()
-    try:
-        kube_config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]
-    except kube_config.ConfigException:
-        await kube_config.load_kube_config(  # type: ignore[no-untyped-call]
-            client_configuration=configuration
-        )
-    configuration.connection_pool_maxsize = _CONNECTIONS
-    # Else each request reads ~/.netrc and the environment's proxies first, in a thread.
-    configuration.client_session_kwargs = {"trust_env": False}
-    async with ApiClient(configuration) as client:
-        client.user_agent = "moorage-operator"
-        yield client
 
 
 @asynccontextmanager

@@ -14,8 +14,8 @@ from typing import Final
 
 import structlog
 
+from moorage_api.kube.errors import KubernetesError
 from moorage_operator.backoff import backoff
-from moorage_operator.errors import OperatorError
 
 _log = structlog.get_logger(__name__)
 _FIRST_WAIT: Final = timedelta(seconds=1)
@@ -122,7 +122,7 @@ class WorkQueue:
         try:
             async with asyncio.timeout(_PASS_SECONDS):
                 wait = await work(uid)
-        except OperatorError as error:
+        except KubernetesError as error:
             _log.info("a pass has to be done again", session=uid, cause=error.cause)
             self._retry(uid, error.retry_after)
         except Exception:  # a fault in one session's pass must not stop the others'

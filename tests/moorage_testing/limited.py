@@ -5,10 +5,10 @@ import asyncio
 from kubernetes.aio.client import ApiClient, Configuration
 
 from moorage_api.base import now
+from moorage_api.kube.client import KubernetesApi
 from moorage_api.redis_client import make_redis
 from moorage_api.resources import ClaudeSession
 from moorage_operator.build import Subject
-from moorage_operator.kube import KubernetesApi
 from moorage_operator.redis_users import RedisUsers
 
 PREFIX = "session.test."

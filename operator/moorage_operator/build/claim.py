@@ -1,6 +1,7 @@
 """The PersistentVolumeClaim of a workspace that outlives its pods."""
 
-from moorage_operator.build.metadata import Manifest, Subject
+from moorage_api.kube.objects import Manifest
+from moorage_operator.build.metadata import Subject
 
 
 def build_claim(subject: Subject) -> Manifest:

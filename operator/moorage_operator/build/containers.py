@@ -7,7 +7,8 @@ the socket.
 
 from typing import Final
 
-from moorage_operator.build.metadata import Manifest, Subject
+from moorage_api.kube.objects import Manifest
+from moorage_operator.build.metadata import Subject
 from moorage_operator.build.secret import KEY_REDIS, KEY_SPEC, KEY_TOKEN
 from moorage_operator.observed import AGENT, RUNNER
 from moorage_operator.settings import PodSettings

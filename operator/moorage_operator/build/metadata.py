@@ -1,8 +1,9 @@
 """What all objects of a session have in common: name, labels, owner."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from moorage_api.kube.objects import Manifest
 from moorage_api.names import (
     API_VERSION,
     GROUP,
@@ -18,8 +19,6 @@ from moorage_api.names import (
 )
 from moorage_api.resources import ClaudeSession, SessionSpec
 from moorage_operator.names import label_value, object_name
-
-Manifest = dict[str, Any]
 
 LABEL_EGRESS: Final = f"{GROUP}/egress"
 """What network policies select by."""

@@ -5,6 +5,7 @@ Decision record 0021 says why there is no init container and why there are no pr
 
 from typing import Final
 
+from moorage_api.kube.objects import Manifest
 from moorage_api.names import GROUP, LABEL_MANAGED_BY, LABEL_NAME, LABEL_PART_OF
 from moorage_operator.build.containers import (
     GROUP_ID,
@@ -13,7 +14,7 @@ from moorage_operator.build.containers import (
     runner_container,
     volumes,
 )
-from moorage_operator.build.metadata import Manifest, Subject
+from moorage_operator.build.metadata import Subject
 from moorage_operator.observed import RUNNER
 from moorage_operator.settings import PodSettings
 

@@ -9,8 +9,9 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from moorage_api.kube.objects import Manifest
 from moorage_api.names import GROUP
-from moorage_operator.build.metadata import Manifest, Subject
+from moorage_operator.build.metadata import Subject
 from moorage_operator.digest import spec_digest, spec_document
 
 KEY_REDIS: Final = "redis-url"

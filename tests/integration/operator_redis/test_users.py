@@ -10,10 +10,10 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from moorage_api.base import now
 from moorage_api.keys import FINISHED_TTL_SECONDS, INBOX_GROUP, SessionKeys
+from moorage_api.kube.client import KubernetesApi
 from moorage_api.redis_client import make_redis
 from moorage_api.resources import ClaudeSession
 from moorage_operator.build import Subject
-from moorage_operator.kube import KubernetesApi
 from moorage_operator.redis_users import RedisUsers
 from moorage_testing.redis import RedisServer, running_redis
 

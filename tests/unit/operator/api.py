@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from moorage_operator.act import Target
+from moorage_api.kube.errors import KubernetesError, ObjectGoneError, ViewOutdatedError
+from moorage_api.kube.objects import Target
 from moorage_operator.build import Login, Subject
-from moorage_operator.errors import ObjectGoneError, OperatorError, ViewOutdatedError
 
 Object = dict[str, Any]
 Key = tuple[str, str, str]
@@ -19,7 +19,7 @@ class MemoryApi:
     def __init__(self) -> None:
         self.objects: dict[Key, Object] = {}
         self.writes: list[str] = []
-        self.fail: dict[str, OperatorError] = {}
+        self.fail: dict[str, KubernetesError] = {}
         """Errors to answer with, by the write as it stands in `writes`; each once."""
         self._count = 0
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from moorage_api.kube.errors import ObjectGoneError, RefusedError, ViewOutdatedError
 from moorage_api.resources import Activity, ClaudeSession, Phase, SessionStatus
 from moorage_operator.act import Actor, status_patch
 from moorage_operator.digest import spec_digest
-from moorage_operator.errors import ObjectGoneError, RefusedError, ViewOutdatedError
 from moorage_operator.observed import Observed, SecretSeen
 from moorage_operator.plan import Plan, plan
 from moorage_operator.seen import pod_seen, secret_seen

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from moorage_operator.act import Target
+from moorage_api.kube.objects import Target
 from moorage_operator.admission import Limits
 from moorage_operator.gather import Gatherer
 from moorage_operator.line import Line

@@ -4,15 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from moorage_api.resources import ClaudeSession, Phase
-from moorage_operator.act import Actor
-from moorage_operator.errors import (
+from moorage_api.kube.errors import (
+    KubernetesError,
     ObjectGoneError,
-    OperatorError,
     RefusedError,
     UnavailableError,
     ViewOutdatedError,
 )
+from moorage_api.resources import ClaudeSession, Phase
+from moorage_operator.act import Actor
 from moorage_operator.observed import Observed
 from moorage_operator.plan import PlannedEvent
 from moorage_operator.reconciler import REFUSED_AGAIN, Look, Reconciler
@@ -94,7 +94,7 @@ async def test_a_refusal_is_written_and_told_once() -> None:
     ],
 )
 async def test_an_error_is_told_and_an_old_view_is_read_anew(
-    error: OperatorError, doubted: list[str]
+    error: KubernetesError, doubted: list[str]
 ) -> None:
     bench = Bench(session(), observed(pod=starting_pod()))
     bench.api.fail["patch ClaudeSession status"] = error

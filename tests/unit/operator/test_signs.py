@@ -6,9 +6,9 @@ from typing import cast
 
 import pytest
 
+from moorage_api.kube.client import KubernetesApi
 from moorage_api.live import LiveStates
 from moorage_api.redis_client import make_redis
-from moorage_operator.kube import KubernetesApi
 from moorage_operator.observed import PodSeen
 from moorage_operator.redis_users import RedisUsers
 from moorage_operator.signs import Signs

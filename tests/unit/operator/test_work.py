@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from moorage_operator.errors import UnavailableError, ViewOutdatedError
+from moorage_api.kube.errors import UnavailableError, ViewOutdatedError
 from moorage_operator.work import WorkQueue
 
 

@@ -1,8 +1,8 @@
-"""The Kubernetes API as the operator uses it: plain JSON in and out, each call with a time limit.
+"""The Kubernetes API: plain JSON in and out, each call with a time limit.
 
-Only this module talks to the API server, beside kopf's watches. What a write answers with is passed
-on at once (``written``), so that nobody has to wait for a watch to tell of it. Every failure leaves
-as one of ``errors``.
+Only this module talks to the API server, beside kopf's watches in the operator. What a write
+answers with is passed on at once (``written``), so that nobody has to wait for a watch to tell of
+it. Every failure leaves as one of ``errors``.
 """
 
 from base64 import b64decode
@@ -14,18 +14,28 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
-from pydantic_core import from_json
+from kubernetes.aio.client.rest import RESTResponse
+from pydantic_core import from_json, to_json
 
+from moorage_api.kube.errors import (
+    KubernetesError,
+    ObjectGoneError,
+    UnavailableError,
+    translated,
+)
+from moorage_api.kube.objects import Manifest, Target
 from moorage_api.names import API_VERSION
-from moorage_operator.act import Target
-from moorage_operator.build.metadata import Manifest
-from moorage_operator.errors import ObjectGoneError, UnavailableError, translated
 
 _SECONDS: Final = 15.0
 _LIST_SECONDS: Final = 60.0
 _PAGE: Final = 250
 _MERGE: Final = "application/merge-patch+json"
 _BAD: Final = 400
+_SILENCE: Final = 10.0
+"""How long a watch may be silent after its own end: the connection is dead then."""
+
+_LONGEST_EVENT: Final = 16 * 1024 * 1024
+_CONNECTION: Final = (aiohttp.ClientError, TimeoutError, OSError)
 
 KINDS: Final = {
     "ClaudeSession": (API_VERSION, "claudesessions"),
@@ -63,16 +73,20 @@ class KubernetesApi:
         self.written: Callable[[str, Manifest], object] = lambda _kind, _body: None
         """Told the kind and the body of each object as a write left it."""
 
-    async def create(self, manifest: Manifest) -> None:
-        """Create an object; ViewOutdatedError if there is one of its name."""
+    async def create(self, manifest: Manifest) -> Manifest:
+        """Create an object and return it; ViewOutdatedError if there is one of its name."""
         kind = manifest["kind"]
         path = _collection(kind, manifest["metadata"].get("namespace"))
-        self.written(kind, await self._write("POST", kind, path, manifest))
+        body = await self._write("POST", kind, path, manifest)
+        self.written(kind, body)
+        return body
 
-    async def patch(self, target: Target, patch: Manifest, *, subresource: str = "") -> None:
-        """Merge a patch into an object; with a version in it, into that version only."""
+    async def patch(self, target: Target, patch: Manifest, *, subresource: str = "") -> Manifest:
+        """Merge a patch into an object and return that; with a version in it, into that only."""
         path = _object(target) + (f"/{subresource}" if subresource else "")
-        self.written(target.kind, await self._write("PATCH", target.kind, path, patch, _MERGE))
+        body = await self._write("PATCH", target.kind, path, patch, _MERGE)
+        self.written(target.kind, body)
+        return body
 
     async def delete(self, target: Target) -> None:
         """Ask for an object's deletion; with a UID, of that one and no other of its name."""
@@ -109,6 +123,33 @@ class KubernetesApi:
             if not following:
                 return
 
+    async def watch(
+        self, kind: str, namespace: str | None, version: str, seconds: int
+    ) -> AsyncIterator[Manifest]:
+        """Yield the events since ``version``, for so long; then the API server ends it in order.
+
+        Raises:
+            ObjectGoneError: what happened since that version is not known any more: list anew.
+            KubernetesError: whatever else went wrong.
+        """
+        query = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(seconds),
+        }
+        path = f"{_collection(kind, namespace)}?{urlencode(query)}"
+        limit = aiohttp.ClientTimeout(sock_connect=_SECONDS, sock_read=seconds + _SILENCE)
+        try:
+            answer = await self._send("GET", path, None, "application/json", limit)
+            async with answer.response as stream:
+                async for event in _events(stream.content):
+                    if event.get("type") == "ERROR":
+                        raise _failure(event.get("object") or {})
+                    yield event
+        except _CONNECTION as error:
+            raise UnavailableError(cause=type(error).__name__) from None
+
     async def serves(self, kind: str) -> bool:
         """Whether the API server knows a kind: whether its CRD is there."""
         version, plural = KINDS[kind]
@@ -136,26 +177,66 @@ class KubernetesApi:
         """Do one request; return the answer's JSON.
 
         Raises:
-            OperatorError: whatever went wrong, as it is to be dealt with.
+            KubernetesError: whatever went wrong, as it is to be dealt with.
         """
+        limit = aiohttp.ClientTimeout(total=seconds)
+        try:
+            answer = await self._send(method, path, body, content, limit)
+            raw: bytes = await answer.read()  # type: ignore[no-untyped-call]
+        except _CONNECTION as error:
+            raise UnavailableError(cause=type(error).__name__) from None
+        return _parsed(raw)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Manifest | None,
+        content: str,
+        limit: aiohttp.ClientTimeout,
+    ) -> RESTResponse:
+        """Return the answer as soon as it is there, its body to be read; a failure is raised."""
         client = self._client
         headers = {"Accept": "application/json", "Content-Type": content}
         headers["User-Agent"] = client.user_agent
         try:
             await client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
-            url, limit = client.configuration.host + path, aiohttp.ClientTimeout(total=seconds)
+            url = client.configuration.host + path
             answer = await client.call_api(method, url, headers, body, _request_timeout=limit)
-            raw: bytes = await answer.read()  # type: ignore[no-untyped-call]
         except ApiException as error:
             raise translated(error) from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UnavailableError(cause=type(error).__name__) from None
         if answer.status >= _BAD:
             refusal = ApiException(status=answer.status, reason=answer.reason)
+            raw: bytes = await answer.read()  # type: ignore[no-untyped-call]
             refusal.body, refusal.headers = raw.decode(errors="replace"), answer.headers
             raise translated(refusal)
+        return answer
+
+
+async def _events(content: aiohttp.StreamReader) -> AsyncIterator[Manifest]:
+    """Yield the lines of a watch; what is no line yet waits, within bounds."""
+    rest = b""
+    async for chunk in content.iter_any():
+        *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > _LONGEST_EVENT:
+            raise UnavailableError(cause="an event of the watch is too long")
+        for line in filter(None, lines):
+            yield _parsed(line)
+
+
+def _parsed(raw: bytes) -> Manifest:
+    try:
         parsed: Manifest = from_json(raw)
-        return parsed
+    except ValueError:
+        raise UnavailableError(cause="the answer is no JSON") from None
+    return parsed
+
+
+def _failure(status: Manifest) -> KubernetesError:
+    """Return what a Status object tells of, which comes as an event of a watch."""
+    error = ApiException(status=int(status.get("code") or 0), reason=status.get("reason"))
+    error.body = to_json(status).decode()
+    return translated(error)
 
 
 def _root(version: str) -> str:

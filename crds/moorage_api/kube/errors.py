@@ -1,9 +1,9 @@
-"""What can go wrong when a plan is carried out, each with what follows.
+"""What can go wrong with a request to the API server, each with what follows.
 
-OperatorError
-├── ViewOutdatedError   the plan was decided from an old view: look again at once
-├── ObjectGoneError     what it is about is not there any more: look again at once
-├── RefusedError        the API server will not have it: tell the session, try again later
+KubernetesError
+├── ViewOutdatedError   it was decided from an old view (409): look again at once
+├── ObjectGoneError     what it is about is not there any more (404, 410): look again at once
+├── RefusedError        the API server will not have it: tell somebody, try again later
 └── UnavailableError    it does not answer, or asks for patience: try again later
 
 Foreign exceptions are translated here and nowhere else (``translated``).
@@ -21,8 +21,8 @@ _MAX_MESSAGE: Final = 1024
 _TOO_MANY: Final = 429
 
 
-class OperatorError(Exception):
-    """Carrying out a plan failed."""
+class KubernetesError(Exception):
+    """A request failed."""
 
     retry_after: timedelta = timedelta()
     """How long to wait at least before looking again."""
@@ -32,15 +32,15 @@ class OperatorError(Exception):
         self.cause = cause or type(self).__name__
 
 
-class ViewOutdatedError(OperatorError):
-    """The plan was decided from an old view."""
+class ViewOutdatedError(KubernetesError):
+    """The request was decided from an old view: there is another version, or one of its name."""
 
 
-class ObjectGoneError(OperatorError):
+class ObjectGoneError(KubernetesError):
     """What it is about is not there any more."""
 
 
-class RefusedError(OperatorError):
+class RefusedError(KubernetesError):
     """The API server will not have it. Its message is a sentence for people."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -49,7 +49,7 @@ class RefusedError(OperatorError):
         self.message = message
 
 
-class UnavailableError(OperatorError):
+class UnavailableError(KubernetesError):
     """The API server does not answer now, or asks for patience."""
 
     def __init__(
@@ -61,8 +61,8 @@ class UnavailableError(OperatorError):
         self.retry_after = min(max(retry_after, _PATIENCE), _LONGEST_PATIENCE)
 
 
-def translated(error: ApiException) -> OperatorError:
-    """Return the operator's own error for one of the Kubernetes client's."""
+def translated(error: ApiException) -> KubernetesError:
+    """Return our own error for one of the client library's."""
     status = int(error.status or 0)
     match status:
         case 404 | 410:

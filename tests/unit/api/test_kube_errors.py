@@ -6,9 +6,9 @@ from http import HTTPStatus
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
-from moorage_operator.errors import (
+from moorage_api.kube.errors import (
+    KubernetesError,
     ObjectGoneError,
-    OperatorError,
     RefusedError,
     UnavailableError,
     ViewOutdatedError,
@@ -33,13 +33,13 @@ from moorage_operator.errors import (
         (504, UnavailableError),
     ],
 )
-def test_each_status_has_its_error(status: int, expected: type[OperatorError]) -> None:
+def test_each_status_has_its_error(status: int, expected: type[KubernetesError]) -> None:
     assert type(translated(ApiException(status))) is expected
 
 
 @pytest.mark.parametrize("status", [each for each in HTTPStatus if each >= 400])
 def test_no_status_is_left_out(status: int) -> None:
-    assert isinstance(translated(ApiException(status)), OperatorError)
+    assert isinstance(translated(ApiException(status)), KubernetesError)
 
 
 def test_a_refusal_says_what_the_server_said() -> None:
