@@ -4,11 +4,14 @@ Core tables rather than mapped classes: the hot reads are measurably faster and 
 repository turns rows into its own values anyway (shared facts; decision record 0005).
 """
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Float,
     ForeignKeyConstraint,
     Index,
@@ -40,6 +43,11 @@ def _session_reference() -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["session_id"], ["sessions.id"], ondelete="CASCADE")
 
 
+def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> None:
+    """Add an index of the few rows for which ``where`` holds."""
+    Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
 sessions = Table(
     "sessions",
     metadata,
@@ -57,7 +65,9 @@ sessions = Table(
     # When a request last made it run: counts until the resources' watch must show it.
     Column("run_requested_at", UtcDateTime, nullable=True),
     Index("ix_sessions_owner_created", "owner_id", "created_at"),
+    Index("ix_sessions_owner_run", "owner_id", "run_requested_at"),
 )
+_partial("ix_sessions_archived", sessions.c.id, where=sessions.c.archived.is_(True))
 
 messages = Table(
     "messages",
@@ -79,6 +89,7 @@ messages = Table(
     Column("taken_at", UtcDateTime, nullable=True),
     _session_reference(),
     Index("ix_messages_session_position", "session_id", "position"),
+    Index("ix_messages_session_turn", "session_id", "turn_id", "position"),
     Index("uq_messages_session_id", "session_id", "id", unique=True),
     sqlite_autoincrement=True,
 )
@@ -97,9 +108,9 @@ inputs = Table(
     Column("done_at", UtcDateTime, nullable=True),
     _session_reference(),
     Index("uq_inputs_session_id", "session_id", "id", unique=True),
-    Index("ix_inputs_open", "session_id", "done_at", "sequence"),
     sqlite_autoincrement=True,
 )
+_partial("ix_inputs_open", inputs.c.session_id, inputs.c.sequence, where=inputs.c.done_at.is_(None))
 
 approvals = Table(
     "approvals",
@@ -123,7 +134,12 @@ approvals = Table(
     Column("outcome", String(16), nullable=True),
     Column("resolved_at", UtcDateTime, nullable=True),
     _session_reference(),
-    Index("ix_approvals_open", "session_id", "resolved_at"),
+)
+_partial(
+    "ix_approvals_open",
+    approvals.c.session_id,
+    approvals.c.requested_at,
+    where=approvals.c.resolved_at.is_(None) & approvals.c.decision.is_(None),
 )
 
 turns = Table(
@@ -138,6 +154,7 @@ turns = Table(
     Column("duration_ms", BigInteger, nullable=False),
     Column("ended_at", UtcDateTime, nullable=False),
     _session_reference(),
+    Index("ix_turns_session_ended", "session_id", "ended_at"),
 )
 
 checkpoints = Table(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -54,10 +54,11 @@ class QuotaRepository:
             update(quotas).where(quotas.c.user_id == user_id).values(**values, updated_at=moment)
         )
 
-    async def noted(self, user_id: str) -> list[Noted]:
-        """Return the rows of the user's sessions."""
+    async def noted(self, user_id: str, since: datetime) -> list[Noted]:
+        """Return the rows of the user's sessions that were made, or asked to run, since then."""
+        recent = or_(sessions.c.created_at > since, sessions.c.run_requested_at > since)
         query = select(sessions.c.id, sessions.c.created_at, sessions.c.run_requested_at).where(
-            sessions.c.owner_id == user_id
+            sessions.c.owner_id == user_id, recent
         )
         return [Noted(*row) for row in await self._connection.execute(query)]
 

@@ -10,7 +10,7 @@ from moorage_gateway.context import Context
 from moorage_gateway.errors import QuotaReached
 from moorage_gateway.quotas.repository import Override, QuotaRepository
 from moorage_gateway.quotas.schemas import QuotaView, SetQuotas, UsedQuota
-from moorage_gateway.quotas.usage import Usage, usage
+from moorage_gateway.quotas.usage import LAG, Usage, usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +72,5 @@ class QuotaService:
             for session in self.context.backend.list()
             if session.spec.owner == user_id
         }
-        return usage(known, await repository.noted(user_id), self.context.clock())
+        moment = self.context.clock()
+        return usage(known, await repository.noted(user_id, moment - LAG), moment)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.events import TurnOutcome
@@ -88,11 +88,12 @@ class SessionRepository:
 
     async def _outcomes(self, session_ids: Sequence[str]) -> dict[str, TurnOutcome]:
         last = (
-            select(turns.c.session_id, func.max(turns.c.ended_at))
-            .where(turns.c.session_id.in_(session_ids))
-            .group_by(turns.c.session_id)
+            select(turns.c.outcome)
+            .where(turns.c.session_id == sessions.c.id)
+            .order_by(turns.c.ended_at.desc())
+            .limit(1)
+            .scalar_subquery()
         )
-        query = select(turns.c.session_id, turns.c.outcome).where(
-            tuple_(turns.c.session_id, turns.c.ended_at).in_(last)
-        )
-        return {row.session_id: row.outcome for row in await self._connection.execute(query)}
+        query = select(sessions.c.id, last.label("outcome")).where(sessions.c.id.in_(session_ids))
+        found = await self._connection.execute(query)
+        return {row.id: row.outcome for row in found if row.outcome is not None}

@@ -1,0 +1,188 @@
+"""With 100,000 rows a table, no query that requests or loops wait for reads a whole table.
+
+The statements are those that the repositories send, with the plans that both databases make for
+them: with their values, and on PostgreSQL also for any values, as prepared statements may be.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from moorage_api.events import Event
+from moorage_api.inbox import PermissionDecision, Prompt
+from moorage_gateway import outbox
+from moorage_gateway.accounts.repository import AccountRepository
+from moorage_gateway.api_keys import repository as api_keys
+from moorage_gateway.approvals.repository import ApprovalRepository
+from moorage_gateway.auth.oidc import Identity
+from moorage_gateway.auth.repository import IdentityRepository
+from moorage_gateway.db.engine import make_engine
+from moorage_gateway.idempotency.repository import KeyRepository, KeyUse
+from moorage_gateway.live.ids import EventId
+from moorage_gateway.messages.repository import MessageRepository, NewMessage
+from moorage_gateway.quotas.repository import QuotaRepository
+from moorage_gateway.recorder.entries import Page
+from moorage_gateway.recorder.repository import RecordRepository, load_checkpoints
+from moorage_gateway.relay.repository import (
+    Waiting,
+    mark_sent,
+    queue_depth,
+    sessions_waiting,
+    waiting_inputs,
+)
+from moorage_gateway.sessions.repository import SessionRepository
+from moorage_gateway.settings import DatabaseSettings
+from moorage_testing.databases import DIALECTS
+from moorage_testing.history import answered, asked, requested, resolved, said, used
+from moorage_testing.many_rows import FILLED, ROWS, at, fill_with_many, session_id, turn_id, user_id
+from moorage_testing.plans import statements_sent, whole_scans
+
+SETTINGS: Final = DatabaseSettings()
+NOW: Final = at(ROWS)
+ONE: Final = session_id(3)
+PAGE: Final = [session_id(number) for number in range(20)]
+TURNS: Final = [turn_id(1500 + number) for number in range(99)]
+Query = Callable[[AsyncConnection], Awaitable[Any]]
+
+
+def _record(event: Event) -> Query:
+    known = event.model_copy(update={"session_id": ONE, "id": "2-0"})
+
+    async def run(connection: AsyncConnection) -> None:
+        await RecordRepository(connection, NOW).record(known)  # type: ignore[arg-type]
+
+    return run
+
+
+def _decide(connection: AsyncConnection) -> Awaitable[bool]:
+    decision = PermissionDecision(input_id="x", approval_id="approval-1500", decision="allow")
+    return ApprovalRepository(connection).decide(ONE, decision, user_id(3), at(0))
+
+
+def _put(connection: AsyncConnection) -> Awaitable[bool]:
+    return outbox.put(connection, ONE, Prompt(input_id="x", content="x"), NOW)
+
+
+_KEY: Final = KeyUse(user_id(5), "sessions", "key-5", "x")
+_WHO: Final = Identity(
+    issuer="local", subject="7@example.com", email=None, name=None, role="user", groups=frozenset(),
+    expires_at=NOW,
+)  # fmt: skip
+_NEW: Final = NewMessage(ONE, "new", "Hello", None, NOW)
+_STEP: Final = Page(ONE, EventId.of(b"1-0"), EventId.of(b"2-0"))
+_WAITING: Final = [Waiting(n, f"turn-{n}", '{"type":"prompt"}', sent=True) for n in (1, 2)]
+_DAY: Final = timedelta(days=1)
+
+QUERIES: Final[dict[str, Query]] = {
+    # The list of sessions, and one.
+    "sessions archived": lambda c: SessionRepository(c).archived_ids(),
+    "sessions shown": lambda c: SessionRepository(c).recorded(PAGE),
+    "session changed": lambda c: SessionRepository(c).change(ONE, {"last_accessed_at": NOW}),
+    "session removed": lambda c: SessionRepository(c).remove(ONE),
+    # History.
+    "heads": lambda c: MessageRepository(c).heads(ONE, None, 101),
+    "heads after one": lambda c: MessageRepository(c).heads(ONE, 1600, 101),
+    "heads, all": lambda c: MessageRepository(c).heads(ONE, None, None),
+    "children": lambda c: MessageRepository(c).children(ONE, TURNS),
+    "message": lambda c: MessageRepository(c).get(ONE, turn_id(1500)),
+    "message written": lambda c: MessageRepository(c).add(_NEW),
+    # Approvals.
+    "approvals": lambda c: ApprovalRepository(c).of_sessions(PAGE, open_only=False),
+    "approvals open": lambda c: ApprovalRepository(c).of_sessions(PAGE, open_only=True),
+    "approval": lambda c: ApprovalRepository(c).get(ONE, "approval-1500"),
+    "approval decided": _decide,
+    "decision sent": lambda c: ApprovalRepository(c).input_body(ONE, "turn-1500"),
+    # Outbox and relay.
+    "input written": _put,
+    "sessions that wait": sessions_waiting,
+    "queue depth": queue_depth,
+    "inputs unsent": lambda c: waiting_inputs(c, ONE, above=-1, limit=100, unsent_only=True),
+    "inputs not done": lambda c: waiting_inputs(c, ONE, above=-1, limit=1000, unsent_only=False),
+    "inputs marked": lambda c: mark_sent(c, _WAITING, NOW),
+    # Recorder.
+    "checkpoints": lambda c: load_checkpoints(c, PAGE),
+    "checkpoint moved": lambda c: RecordRepository(c, NOW).step(_STEP),
+    "user's message": _record(asked("turn-1500", "Hello")),
+    "Claude's message": _record(said("turn-1500", 1, "Hello", "tool-1")),
+    "tool's result": _record(answered("turn-1500", "tool-1", "ok")),
+    "request": _record(requested("turn-1500", "approval-new")),
+    "resolution": _record(resolved("approval-1500")),
+    "end of a turn": _record(used("turn-1500")),
+    # Quotas, idempotency keys.
+    "sessions counted": lambda c: QuotaRepository(c).noted(user_id(5), NOW - _DAY),
+    "quota locked": lambda c: QuotaRepository(c).lock(user_id(5)),
+    "key claimed": lambda c: KeyRepository(c).claim(_KEY, "x", NOW, _DAY),
+    "key found": lambda c: KeyRepository(c).find(_KEY, NOW),
+    "key finished": lambda c: KeyRepository(c).finish(_KEY, NOW),
+    # Who asks.
+    "sign-in": lambda c: IdentityRepository(c).sign_in("sign-in-5", NOW),
+    "sign-ins of streams": lambda c: IdentityRepository(c).sign_ins(["sign-in-5"], NOW),
+    "API key": lambda c: IdentityRepository(c).api_key("digest-5", NOW),
+    "API key used": lambda c: IdentityRepository(c).key_was_used("key-5", NOW),
+    "API keys shown": lambda c: api_keys.KeyRepository(c, user_id(5)).all(),
+    "provided user": lambda c: IdentityRepository(c).provided(_WHO),
+    "user by address": lambda c: AccountRepository(c).by_address("5@example.com"),
+    "user": lambda c: AccountRepository(c).user(user_id(5)),
+    "token used": lambda c: AccountRepository(c).use_token("digest-4", NOW),
+    "token's user": lambda c: AccountRepository(c).user_of("sign-in-5"),
+    "sign-in extended": lambda c: AccountRepository(c).extend("sign-in-5", NOW, NOW),
+    "sign-ins revoked": lambda c: AccountRepository(c).revoke_all(user_id(5), "password", NOW),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=DIALECTS)
+def used_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return the URL of a database that has been in use for long."""
+    if request.param == "sqlite":
+        file = tmp_path_factory.mktemp("used") / "moorage.db"
+        file.write_bytes(request.getfixturevalue("sqlite_template").read_bytes())
+        url = f"sqlite+aiosqlite:///{file}"
+        asyncio.run(_fill(url))
+        yield url
+        file.unlink()
+        return
+    server = request.getfixturevalue("postgres_server")
+    name = server.make_database(request.getfixturevalue("postgres_template"))
+    asyncio.run(_fill(server.url(name)))
+    yield server.url(name)
+    server.drop_database(name)
+
+
+async def _fill(url: str) -> None:
+    engine = make_engine(url, SETTINGS)
+    await fill_with_many(engine)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def engine(used_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = make_engine(used_url, SETTINGS)
+    yield engine
+    await engine.dispose()
+
+
+async def scans(engine: AsyncEngine, query: Query) -> list[tuple[str, str]]:
+    """Return what a query reads whole, each with the statement; nothing it writes stays."""
+    async with engine.connect() as connection:
+        with statements_sent(engine) as sent:
+            await query(connection)
+        assert sent
+        found = [(name, one.text) for one in sent for name in await whole_scans(connection, one)]
+        await connection.rollback()
+    return [(name, text) for name, text in found if name in FILLED]
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_no_table_is_read_whole(engine: AsyncEngine, name: str) -> None:
+    assert await scans(engine, QUERIES[name]) == []
+
+
+async def test_a_query_without_an_index_is_found_out(engine: AsyncEngine) -> None:
+    def careless(connection: AsyncConnection) -> Awaitable[Any]:
+        return connection.exec_driver_sql("SELECT * FROM messages WHERE content = 'x'")
+
+    assert [name for name, _ in await scans(engine, careless)][:1] == ["messages"]
