@@ -36,6 +36,7 @@ generate: $(STAMP) ## write what is generated from the code: CRDs, OpenAPI, sett
 	$(BIN)/python -m moorage_api.crdgen crds
 	$(BIN)/python -m moorage_gateway.generate docs
 	$(BIN)/python -m moorage_operator.settings docs/operator-settings.md
+	$(BIN)/python -m moorage_gateway.credential_proxy.settings docs/proxy-settings.md
 
 format: $(STAMP) ## format the code
 	$(BIN)/ruff format $(PARTS)

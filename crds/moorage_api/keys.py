@@ -67,6 +67,16 @@ class SessionKeys:
         return self._key("meter")
 
     @property
+    def holds(self) -> str:
+        """Hash of what running requests may still spend. Written by the credential proxy."""
+        return self._key("holds")
+
+    @property
+    def grant(self) -> str:
+        """Hash of what the session may do at the credential proxy. Written by the operator."""
+        return self._key("grant")
+
+    @property
     def lasting(self) -> tuple[str, ...]:
         """Keys to expire once the session is gone."""
         return (self.events, self.inbox, self.state, self.rpc, self.dead, self.meter)

@@ -1,4 +1,4 @@
-"""The command line: `moorage-gateway serve | check-config | migrate | create-admin | ...`."""
+"""The command line: `moorage-gateway serve | credential-proxy | check-config | migrate | ...`."""
 
 import argparse
 import os
@@ -21,6 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(rest)
     if rest:
         _parser().error(f"unknown arguments: {' '.join(rest)}")
+    if arguments.command == "credential-proxy":
+        from moorage_gateway.credential_proxy.server import main as serve  # noqa: PLC0415 - alone
+
+        return serve()
     if arguments.command == "check-config":
         return _check_config()
     try:
@@ -44,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
         ("serve", "serve HTTP; settings come from the environment"),
+        ("credential-proxy", "serve the model and git to sessions; settings: MOORAGE_PROXY_..."),
         ("check-config", "print the settings, secrets masked, and say what is wrong with them"),
         ("migrate", "bring the database's tables to this version"),
     ):

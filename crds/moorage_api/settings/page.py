@@ -59,6 +59,8 @@ def _default(field: FieldInfo) -> str:
     value: Any = field.default
     if isinstance(value, BaseModel):
         return f"`{value.model_dump_json(by_alias=True, exclude_none=True)}`"
+    if isinstance(value, list) and any(isinstance(each, BaseModel) for each in value):
+        return f"{len(value)} entries, in the model"
     text = ", ".join(value) if isinstance(value, list | tuple) else str(value)
     if len(text) > _LONGEST_DEFAULT:
         return f"{len(value)} words, in the model"
