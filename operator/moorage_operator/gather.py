@@ -14,9 +14,10 @@ from moorage_api.kube.errors import RefusedError
 from moorage_api.kube.objects import Target
 from moorage_api.resources import Phase
 from moorage_operator.act import SESSION
+from moorage_operator.checks.pods import SILENT_LIMIT
 from moorage_operator.line import Line
 from moorage_operator.names import object_name
-from moorage_operator.observed import RUNNER, Observed, PodSeen
+from moorage_operator.observed import RUNNER, Live, Observed, PodSeen
 from moorage_operator.reconciler import Look
 from moorage_operator.seen import node_ready
 from moorage_operator.signs import Signs
@@ -41,6 +42,7 @@ class Gatherer:
         self._api = api
         self._signs = signs
         self._line = line
+        self._clock = clock
         self._nodes = _Nodes(api, clock)
 
     async def look(self, session_id: str) -> Look | None:
@@ -57,15 +59,15 @@ class Gatherer:
         if not record.kept_known and _needs_kept(record):
             await self._find_kept(record)
         record.doubted = False
-        session = record.session
+        session, live = record.session, await self._signs.of(record)
         reference, namespace = session.spec.template_ref, record.key[0]
         observed = Observed(
             template=self._store.template(namespace, reference.name) if reference else None,
             invalid=record.invalid,
-            pod=await self._pod(record),
+            pod=await self._pod(record, live),
             secret=record.secret,
             claim=record.claim,
-            live=await self._signs.of(record),
+            live=live,
             place=self._line.ask(record),
         )
         return Look(session, observed)
@@ -108,12 +110,16 @@ class Gatherer:
                     self._store.put(kind, body)
         record.kept_known = True
 
-    async def _pod(self, record: Record) -> PodSeen | None:
-        """Return the pod; of one that leaves, also whether its node answers."""
+    async def _pod(self, record: Record, live: Live | None) -> PodSeen | None:
+        """Return the pod; of one that leaves or is silent, also whether its node answers."""
         pod = record.pod
-        if pod is None or not pod.deleting or not pod.node_name:
+        if pod is None or not pod.node_name or not (pod.deleting or self._is_silent(live)):
             return pod
         return await self._nodes.seen(pod)
+
+    def _is_silent(self, live: Live | None) -> bool:
+        heartbeat = live.heartbeat if live is not None else None
+        return heartbeat is not None and heartbeat + SILENT_LIMIT <= self._clock()
 
 
 class _Nodes:

@@ -78,6 +78,8 @@ def silent(case: Case) -> Decision | None:
     pod, since = case.seen.pod, silent_since(case)
     if pod is None or since is None or since + SILENT_LIMIT > case.now:
         return None
+    if not pod.node_ready:
+        return again(case, departure(pod), pod)
     message = (
         f"The runner gave no sign of life for {SILENT_LIMIT.seconds} s. If this comes again, see "
         "whether its pod reaches Redis and has CPU enough."

@@ -80,6 +80,15 @@ CASES: dict[str, Case] = {
         "RunnerSilent",
         (DELETE,),
     ),
+    "the runner is silent, since its node does not answer": (
+        session(status()),
+        running(
+            live=live(state(), heartbeat=NOW - 2 * MINUTE), pod=pod(runner(), node_ready=False)
+        ),
+        Phase.PENDING,
+        "NodeLost",
+        (DELETE,),
+    ),
     "no sign of life could have come": (
         session(status()),
         running(live=live(state(), heartbeat=NOW - 2 * MINUTE, reachable_since=NOW - MINUTE / 2)),
