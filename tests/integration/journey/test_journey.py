@@ -8,13 +8,8 @@ from pathlib import Path
 import pytest
 
 from moorage_scripted_model import Step, Text, ToolUse, script_prompt
-from moorage_testing.journey import (
-    Moorage,
-    StreamedEvent,
-    running_moorage,
-    sample_repository,
-    turn_ended,
-)
+from moorage_testing.journey import Moorage, running_moorage, sample_repository
+from moorage_testing.sessions_client import text_of, turn_ended
 
 
 @pytest.fixture(scope="module")
@@ -42,18 +37,6 @@ def say(text: str, **step: int) -> str:
 def bash(command: str, then: str) -> str:
     tool = ToolUse(name="Bash", input={"command": command, "description": "A step"})
     return script_prompt([Step.of(tool), Step.of(Text(text=then))], "Run it.")
-
-
-def text_of(events: list[StreamedEvent], turn_id: str) -> str:
-    """Return what a client shows of the turn: deltas appended, dropped on a new start."""
-    shown: dict[str, str] = {}
-    for event in events:
-        body = event.body
-        if event.type == "message:start" and body["turnId"] == turn_id:
-            shown[body["messageId"]] = ""
-        elif event.type == "message:delta" and body["messageId"] in shown:
-            shown[body["messageId"]] += body["text"]
-    return "".join(text for message, text in shown.items() if message != turn_id)
 
 
 def test_from_a_prompt_to_its_answer_and_a_second_message(
@@ -170,15 +153,9 @@ def test_a_runner_killed_in_the_middle_of_a_turn_goes_on(
     assert events[-1].body["outcome"] == "completed"
     expected = "slowly " * 60 if during == "text" else "The tool was cut off; that is all."
     assert text_of(events, turn).endswith(expected)
-    moorage.wait_until(lambda: bool(answers_of(moorage, session)), "history to have the answer")
+    moorage.wait_until(lambda: bool(moorage.answers(session)), "history to have the answer")
     assert [message["id"] for message in moorage.history(session)] == [turn]
-    assert answers_of(moorage, session) == [expected]
-
-
-def answers_of(moorage: Moorage, session: str) -> list[str]:
-    """Return the texts of the answers in the session's history."""
-    children = [child for message in moorage.history(session) for child in message["children"]]
-    return [child["content"] for child in children if child["content"]]
+    assert moorage.answers(session) == [expected]
 
 
 def test_a_gateway_killed_and_started_again_has_its_whole_history(
@@ -198,9 +175,9 @@ def test_a_gateway_killed_and_started_again_has_its_whole_history(
         if event.type == "message:stop" and event.body["role"] == "assistant"
     }
     own_moorage.wait_until(
-        lambda: len(answers_of(own_moorage, session)) == len(told), "history to be whole"
+        lambda: len(own_moorage.answers(session)) == len(told), "history to be whole"
     )
-    assert answers_of(own_moorage, session) == list(told.values())
+    assert own_moorage.answers(session) == list(told.values())
     assert [message["id"] for message in own_moorage.history(session)][1:] == [turn]
 
 
