@@ -15,7 +15,9 @@ from redis.asyncio import Redis
 from redis.exceptions import BusyLoadingError, ResponseError
 
 from moorage_api.keys import FINISHED_TTL_SECONDS, INBOX_GROUP, SessionKeys
+from moorage_api.meter import FIELDS, decode_meter
 from moorage_api.redis_client import FAILURES
+from moorage_api.resources.session import Usage
 from moorage_api.state import FIELD, HEARTBEAT_FIELD, SessionState, decode_state
 
 _log = structlog.get_logger(__name__)
@@ -30,6 +32,8 @@ class Sign:
 
     raw: bytes | None = None
     heartbeat: datetime | None = None
+    metered: Usage | None = None
+    """What the credential proxy counted; that is no claim."""
 
     @property
     def state(self) -> SessionState | None:
@@ -50,13 +54,16 @@ class LiveStates:
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
                 for each in session_ids:
-                    pipe.hmget(SessionKeys(each).state, [FIELD.decode(), HEARTBEAT_FIELD.decode()])
+                    keys = SessionKeys(each)
+                    pipe.hmget(keys.state, [FIELD.decode(), HEARTBEAT_FIELD.decode()])
+                    pipe.hmget(keys.meter, [name.decode() for name in FIELDS])
                 answers = await pipe.execute(raise_on_error=False)
         except FAILURES:
             return None
         if any(isinstance(answer, BusyLoadingError) for answer in answers):
             return None
-        return {each: _sign(answer) for each, answer in zip(session_ids, answers, strict=True)}
+        pairs = zip(session_ids, answers[::2], answers[1::2], strict=True)
+        return {each: _sign(state, counted) for each, state, counted in pairs}
 
     async def inbox_waits(self, session_id: str) -> bool:
         """Whether the inbox holds what the runner has not dealt with; True if nobody can tell."""
@@ -120,15 +127,16 @@ class LiveStates:
             await asyncio.sleep(_PAUSE)
 
 
-def _sign(answer: Any) -> Sign:
-    if isinstance(answer, Exception):
-        return Sign()
-    raw, heartbeat = answer
+def _sign(state: Any, counted: Any) -> Sign:
+    metered = None if isinstance(counted, Exception) else decode_meter(counted)
+    if isinstance(state, Exception):
+        return Sign(metered=metered)
+    raw, heartbeat = state
     try:
         moment = datetime.fromtimestamp(float(heartbeat), UTC)
     except (TypeError, ValueError, OverflowError, OSError):
         moment = None
-    return Sign(raw, moment)
+    return Sign(raw, moment, metered)
 
 
 def _waits(groups: Any, newest: Any) -> bool:

@@ -62,8 +62,8 @@ class Access(Protocol):
     async def grant(self, subject: Subject, login: Login | None) -> None:
         """Create the user with this login; None: with the one that the session's Secret holds."""
 
-    async def revoke(self, session_id: str) -> None:
-        """Delete the user."""
+    async def revoke(self, session_id: str, *, over: bool = True) -> None:
+        """Delete the user; the keys of a session that is over may expire."""
 
 
 class Actor:
@@ -128,7 +128,7 @@ class _Work:
             case GrantAccess():
                 await self._access.grant(self._subject, self._login)
             case RevokeAccess():
-                await self._access.revoke(self._subject.uid)
+                await self._access.revoke(self._subject.uid, over=step.over)
             case MarkPod():
                 await self._mark(step)
             case DeletePod():

@@ -57,7 +57,10 @@ class SetSuspend:
 
 @dataclass(frozen=True, slots=True)
 class RevokeAccess:
-    """Delete the session's Redis user."""
+    """Delete the session's Redis user, and its grant at the credential proxy."""
+
+    over: bool = True
+    """Whether the session has ended, so that its keys may expire."""
 
 
 @dataclass(frozen=True, slots=True)

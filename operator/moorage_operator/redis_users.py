@@ -7,21 +7,24 @@ Redis is told; the password itself is only in the session's Secret.
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from moorage_api.grant import new_token, token_digest
 from moorage_api.keys import FINISHED_TTL_SECONDS, SessionKeys
 from moorage_api.kube.client import KubernetesApi
 from moorage_api.kube.errors import ObjectGoneError, UnavailableError
 from moorage_api.kube.objects import Target
 from moorage_api.redis_client import FAILURES
 from moorage_operator.build import Login, Subject
-from moorage_operator.build.secret import KEY_REDIS
+from moorage_operator.build.secret import KEY_REDIS, KEY_TOKEN
+from moorage_operator.grants import Grants
 from moorage_operator.names import object_name
 
 COMMANDS: Final = (
@@ -36,6 +39,20 @@ COMMANDS: Final = (
 _BYTES: Final = 32
 
 
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """What is known here of a login."""
+
+    password: str
+    token: str
+
+    @classmethod
+    def of(cls, url: str, token: str) -> Self:
+        """Return the digests of a login's URL and token."""
+        password = unquote(urlsplit(url).password or "")
+        return cls(hashlib.sha256(password.encode()).hexdigest(), token_digest(token))
+
+
 class RedisUsers:
     """Users of one installation: their names begin with ``prefix``."""
 
@@ -43,6 +60,7 @@ class RedisUsers:
         self,
         redis: Redis,
         api: KubernetesApi,
+        grants: Grants,
         clock: Callable[[], datetime],
         *,
         session_url: str,
@@ -50,10 +68,11 @@ class RedisUsers:
     ) -> None:
         self._redis = redis
         self._api = api
+        self._grants = grants
         self._clock = clock
         self._session_url = session_url
         self._prefix = prefix
-        self._digests: dict[str, str] = {}
+        self._digests: dict[str, Digests] = {}
         self._granted: dict[str, datetime] = {}
         self.known: set[str] = set()
         """Sessions whose user exists, as far as Redis said or was told."""
@@ -64,10 +83,12 @@ class RedisUsers:
         parts = urlsplit(self._session_url)
         place = f"{quote(self._name(session_id), safe='')}:{password}@{parts.netloc}"
         url = urlunsplit(parts._replace(netloc=place))
-        return Login(SecretStr(url), SecretStr(secrets.token_urlsafe(_BYTES)))
+        return Login(SecretStr(url), SecretStr(new_token(session_id)))
 
     async def grant(self, subject: Subject, login: Login | None) -> None:
         """Create the user with this login; None: with the one that the session's Secret holds.
+
+        The proxy lets the session in by its token from then on.
 
         Raises:
             UnavailableError: Redis does not answer.
@@ -75,10 +96,13 @@ class RedisUsers:
         """
         uid = subject.uid
         if login is not None:
-            self._digests[uid] = _password_digest(login.redis_url.get_secret_value())
+            url, token = login.redis_url.get_secret_value(), login.token.get_secret_value()
+            self._digests[uid] = Digests.of(url, token)
         elif uid not in self._digests:
-            self._digests[uid] = await self._kept_digest(subject)
-        rules = _rules(SessionKeys(uid), self._digests[uid])
+            self._digests[uid] = await self._kept_digests(subject)
+        digests = self._digests[uid]
+        await self._grants.write(subject, digests.token)
+        rules = _rules(SessionKeys(uid), digests.password)
         await _answer(
             self._redis.execute_command(  # type: ignore[no-untyped-call]
                 "ACL", "SETUSER", self._name(uid), *rules
@@ -91,20 +115,22 @@ class RedisUsers:
         """Return when the user was made here; None if it was there before."""
         return self._granted.get(session_id)
 
-    async def revoke(self, session_id: str) -> None:
-        """Delete the user, end its connections, and let the session's keys expire.
+    async def revoke(self, session_id: str, *, over: bool = True) -> None:
+        """Delete the user, end its connections; let the keys of a session that is over expire.
 
         Raises:
             UnavailableError: Redis does not answer.
         """
+        await self._grants.revoke(session_id)
         pipe = self._redis.pipeline(transaction=False)
         pipe.execute_command("ACL", "DELUSER", self._name(session_id))
-        for key in SessionKeys(session_id).lasting:
+        for key in SessionKeys(session_id).lasting if over else ():
             pipe.expire(key, FINISHED_TTL_SECONDS)
         await _answer(pipe.execute())
         self.known.discard(session_id)
-        self._digests.pop(session_id, None)
         self._granted.pop(session_id, None)
+        if over:
+            self._digests.pop(session_id, None)
 
     async def look(self) -> set[str]:
         """Learn which sessions have a user, and return them.
@@ -123,14 +149,14 @@ class RedisUsers:
     def _name(self, session_id: str) -> str:
         return f"{self._prefix}{session_id}"
 
-    async def _kept_digest(self, subject: Subject) -> str:
+    async def _kept_digests(self, subject: Subject) -> Digests:
         namespace = subject.session.metadata.namespace or ""
-        url = await self._api.secret_value(
-            Target("Secret", namespace, object_name(subject.uid)), KEY_REDIS
+        values = await self._api.secret_values(
+            Target("Secret", namespace, object_name(subject.uid))
         )
-        if url is None:
+        if not {KEY_REDIS, KEY_TOKEN} <= values.keys():
             raise ObjectGoneError
-        return _password_digest(url)
+        return Digests.of(values[KEY_REDIS], values[KEY_TOKEN])
 
 
 def _rules(keys: SessionKeys, digest: str) -> tuple[str, ...]:
@@ -142,11 +168,6 @@ def _rules(keys: SessionKeys, digest: str) -> tuple[str, ...]:
         f"&{keys.notify}",
         *(f"+{each}" for each in COMMANDS),
     )
-
-
-def _password_digest(url: str) -> str:
-    password = unquote(urlsplit(url).password or "")
-    return hashlib.sha256(password.encode()).hexdigest()
 
 
 async def _answer(command: Awaitable[Any]) -> Any:

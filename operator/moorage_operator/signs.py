@@ -1,11 +1,12 @@
 """What Redis holds of the sessions, and since when it could have held it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from moorage_api.live import LiveStates, Sign
-from moorage_api.resources import Activity, Phase
+from moorage_api.resources import Activity, Phase, Usage
 from moorage_api.state import SessionState
 from moorage_operator.observed import RUNNER, Live
 from moorage_operator.redis_users import RedisUsers
@@ -60,7 +61,8 @@ class Signs:
                 return None
             waiting = asked
         remember(record, sign)
-        return self._live(record, since, state, inputs_waiting=bool(waiting))
+        live = self._live(record, since, state, inputs_waiting=bool(waiting))
+        return replace(live, metered=_metered(sign, record))
 
     def _rests(self, record: Record, state: SessionState | None) -> bool:
         """Whether it could be suspended as idle: not in the very moment that it gets Ready."""
@@ -87,6 +89,15 @@ class Signs:
             inputs_waiting=inputs_waiting,
             access=record.uid in self._users.known,
         )
+
+
+def _metered(sign: Sign, record: Record) -> Usage | None:
+    """Return what was metered; how many prompts were answered only the runner knows."""
+    usage = sign.metered
+    if usage is None:
+        return None
+    said = sign.state.usage.turns if sign.state is not None else 0
+    return usage.model_copy(update={"turns": max(said, record.session.status.usage.turns)})
 
 
 def remember(record: Record, sign: Sign) -> None:

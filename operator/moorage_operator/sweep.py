@@ -7,10 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
+from pydantic import ValidationError
+
+from moorage_api.grant import Grant
 from moorage_api.kube.errors import UnavailableError
 from moorage_api.live import LiveStates
-from moorage_api.resources import Phase
+from moorage_api.resources import Phase, TemplateSpec, resolve
+from moorage_operator.build import Subject
 from moorage_operator.checks.pods import SILENT_LIMIT
+from moorage_operator.grants import Grants, Mark, grant_of
 from moorage_operator.redis_users import RedisUsers
 from moorage_operator.signs import Signs, remember
 from moorage_operator.store import Record, Store
@@ -30,12 +35,14 @@ class Sweep:
         store: Store,
         states: LiveStates,
         users: RedisUsers,
+        grants: Grants,
         signs: Signs,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._states = states
         self._users = users
+        self._grants = grants
         self._signs = signs
         self._clock = clock
 
@@ -50,6 +57,7 @@ class Sweep:
             await self._users.look()
             self._signs.answered()
             await self._remove_orphans()
+            await self._renew_grants()
             for uid in await self._changed(every=was_away):
                 look_at(uid)
         except UnavailableError:
@@ -60,6 +68,37 @@ class Sweep:
         """Remove users whose session went while nobody looked, and let their keys expire."""
         for uid in [each for each in self._users.known if self._store.get(each) is None]:
             await self._users.revoke(uid)
+
+    async def _renew_grants(self) -> None:
+        """Renew what sessions with a pod may do at the proxy; what is lost is granted anew."""
+        known = self._users.known
+        running = [each for each in self._store if each.pod is not None and each.uid in known]
+        for some in _chunks(running):
+            marks = {each.uid: (each, self._mark(each)) for each in some}
+            wanted = {
+                uid: (mark, self._grant(record))
+                for uid, (record, mark) in marks.items()
+                if self._grants.due(uid, mark)
+            }
+            if wanted:
+                known -= await self._grants.renew(wanted)
+
+    def _mark(self, record: Record) -> Mark:
+        return record.session.metadata.generation, self._template(record)
+
+    def _template(self, record: Record) -> TemplateSpec | None:
+        reference = record.session.spec.template_ref
+        return self._store.template(record.key[0], reference.name) if reference else None
+
+    def _grant(self, record: Record) -> Grant | None:
+        """Return what a session may do; None where its spec is none at the moment."""
+        template = self._template(record)
+        if record.invalid or (record.session.spec.template_ref and template is None):
+            return None
+        try:
+            return grant_of(Subject(record.session, resolve(record.session.spec, template)))
+        except ValidationError:
+            return None
 
     async def _changed(self, *, every: bool) -> list[str]:
         """Return those that need a look; every one, where Redis was away."""

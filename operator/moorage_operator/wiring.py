@@ -30,6 +30,7 @@ from moorage_operator.admission import Limits
 from moorage_operator.election import Election
 from moorage_operator.feed import Feed
 from moorage_operator.gather import Gatherer
+from moorage_operator.grants import Grants
 from moorage_operator.health import Health, serving
 from moorage_operator.line import Line
 from moorage_operator.lister import Lister
@@ -149,9 +150,11 @@ def assemble(process: Process) -> Parts:
     store, line = Store(), Line(Limits(settings.limits.per_namespace, settings.limits.per_owner))
     queue, states = WorkQueue(time.monotonic), LiveStates(redis)
     feed = Feed(store, line, queue, time.monotonic)
+    grants = Grants(redis, now)
     users = RedisUsers(
         redis,
         api,
+        grants,
         now,
         session_url=settings.redis.session_url,
         prefix=f"session.{settings.lease.namespace}.{settings.lease.name}.",
@@ -166,7 +169,7 @@ def assemble(process: Process) -> Parts:
     api.written = store.put
     process.metrics.observe(lambda: (each.session.status.phase for each in store), queue.__len__)
     lister = Lister(api, store, settings.namespaces)
-    sweep = Sweep(store, states, users, signs, now)
+    sweep = Sweep(store, states, users, grants, signs, now)
     return Parts(
         store=store,
         queue=queue,

@@ -9,6 +9,7 @@ from moorage_api.kube.client import KubernetesApi
 from moorage_api.redis_client import make_redis
 from moorage_api.resources import ClaudeSession
 from moorage_operator.build import Subject
+from moorage_operator.grants import Grants
 from moorage_operator.redis_users import RedisUsers
 
 PREFIX = "session.test."
@@ -23,7 +24,9 @@ async def _granted(url: str, session_id: str) -> str:
     redis = make_redis(url)
     client = ApiClient(Configuration())
     try:
-        users = RedisUsers(redis, KubernetesApi(client), now, session_url=url, prefix=PREFIX)
+        users = RedisUsers(
+            redis, KubernetesApi(client), Grants(redis, now), now, session_url=url, prefix=PREFIX
+        )
         login = users.new_login(session_id)
         await users.grant(_subject(session_id), login)
         return login.redis_url.get_secret_value()

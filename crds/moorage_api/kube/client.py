@@ -7,6 +7,7 @@ it. Every failure leaves as one of ``errors``.
 
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -104,11 +105,14 @@ class KubernetesApi:
         except ObjectGoneError:
             return None
 
-    async def secret_value(self, target: Target, key: str) -> str | None:
-        """Return a value of a Secret; None if there is none."""
+    async def secret_values(self, target: Target) -> dict[str, str]:
+        """Return what a Secret holds that is text; nothing if there is none."""
         body = await self.get(target)
-        encoded = ((body or {}).get("data") or {}).get(key)
-        return None if encoded is None else b64decode(encoded).decode()
+        values = dict[str, str]()
+        for key, encoded in ((body or {}).get("data") or {}).items():
+            with suppress(UnicodeDecodeError):
+                values[key] = b64decode(encoded).decode()
+        return values
 
     async def list(self, kind: str, namespace: str | None, labels: str = "") -> AsyncIterator[Page]:
         """Return all objects of a kind, page by page; None: of all namespaces."""

@@ -10,7 +10,7 @@ from moorage_api.quantities import parse_duration
 from moorage_api.reasons import Reason
 from moorage_api.resources import Activity, Phase
 from moorage_api.state import STALE_SECONDS
-from moorage_operator.actions import Action, DeletePod, SetSuspend
+from moorage_operator.actions import Action, DeletePod, RevokeAccess, SetSuspend
 from moorage_operator.decision import Case, Decision
 from moorage_operator.observed import RUNNER
 
@@ -26,9 +26,15 @@ def suspended(case: Case) -> Decision | None:
         phase = Phase.SUSPENDED if pod is None else Phase.SUSPENDING
         return Decision(phase, reason, message, (SetSuspend(suspend=False),), admitted=False)
     if pod is None:
-        return Decision(Phase.SUSPENDED, reason, message, admitted=False)
+        return Decision(Phase.SUSPENDED, reason, message, _closed(case), admitted=False)
     actions: tuple[Action, ...] = () if pod.deleting else (DeletePod(pod.uid),)
     return Decision(Phase.SUSPENDING, reason, message, actions)
+
+
+def _closed(case: Case) -> tuple[Action, ...]:
+    """Return what ends the logins of a session without a pod: nobody may use them meanwhile."""
+    live = case.seen.live
+    return (RevokeAccess(over=False),) if live is not None and live.access else ()
 
 
 def idle(case: Case) -> Decision | None:

@@ -14,6 +14,7 @@ from moorage_api.kube.client import KubernetesApi
 from moorage_api.redis_client import make_redis
 from moorage_api.resources import ClaudeSession
 from moorage_operator.build import Subject
+from moorage_operator.grants import Grants
 from moorage_operator.redis_users import RedisUsers
 from moorage_testing.redis import RedisServer, running_redis
 
@@ -41,7 +42,9 @@ def prefix() -> str:
 @pytest.fixture
 async def users(admin: Redis, server: RedisServer, prefix: str) -> AsyncIterator[RedisUsers]:
     client = ApiClient(Configuration())
-    yield RedisUsers(admin, KubernetesApi(client), now, session_url=server.url, prefix=prefix)
+    yield RedisUsers(
+        admin, KubernetesApi(client), Grants(admin, now), now, session_url=server.url, prefix=prefix
+    )
     await client.close()  # type: ignore[no-untyped-call]
 
 

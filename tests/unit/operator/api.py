@@ -85,7 +85,7 @@ class MemoryAccess:
     async def grant(self, subject: Subject, login: Login | None) -> None:
         self.users[subject.uid] = login.redis_url.get_secret_value() if login else ""
 
-    async def revoke(self, session_id: str) -> None:
+    async def revoke(self, session_id: str, *, over: bool = True) -> None:
         self.users.pop(session_id, None)
 
 

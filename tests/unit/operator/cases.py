@@ -4,6 +4,7 @@ from moorage_api.resources import ClaudeSession, Phase
 from moorage_operator.actions import (
     Action,
     DeletePod,
+    RevokeAccess,
     UpdateSecret,
 )
 from moorage_operator.observed import ContainerSeen, Observed
@@ -25,6 +26,7 @@ Case = tuple[ClaudeSession, Observed, Phase, str, tuple[Action, ...]]
 """A session, what is seen, and what follows: phase, reason of Ready, actions."""
 
 DELETE = DeletePod(POD_UID)
+CLOSED = RevokeAccess(over=False)
 UPDATED = UpdateSecret()  # the builders' Secret holds no digest, so each start refreshes it
 
 

@@ -26,7 +26,7 @@ from .builders import (
     state,
     status,
 )
-from .cases import DELETE, DUE, RETRYING, UPDATED, WORDS, Case, oom
+from .cases import CLOSED, DELETE, DUE, RETRYING, UPDATED, WORDS, Case, oom
 
 CASES: dict[str, Case] = {
     # Ready
@@ -272,6 +272,6 @@ CASES: dict[str, Case] = {
         observed(),
         Phase.SUSPENDED,
         "Requested",
-        (),
+        (CLOSED,),
     ),
 }

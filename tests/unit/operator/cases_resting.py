@@ -23,7 +23,7 @@ from .builders import (
     state,
     status,
 )
-from .cases import DELETE, FAILED, IDLE_SUSPENDED, UPDATED, WORDS, Case
+from .cases import CLOSED, DELETE, FAILED, IDLE_SUSPENDED, UPDATED, WORDS, Case
 
 CASES: dict[str, Case] = {
     # Suspending and suspended
@@ -58,6 +58,13 @@ CASES: dict[str, Case] = {
     "the pod is gone after a suspend": (
         session(status(Phase.SUSPENDING, reason="Requested"), suspend=True),
         observed(),
+        Phase.SUSPENDED,
+        "Requested",
+        (CLOSED,),
+    ),
+    "suspended, and its logins have ended": (
+        session(status(Phase.SUSPENDED, reason="Requested"), suspend=True),
+        observed(live=live(access=False)),
         Phase.SUSPENDED,
         "Requested",
         (),
@@ -99,7 +106,7 @@ CASES: dict[str, Case] = {
         observed(live=live(inputs_waiting=True)),
         Phase.SUSPENDED,
         "Requested",
-        (),
+        (CLOSED,),
     ),
     "resumed": (
         session(status(Phase.SUSPENDED, reason="Requested")),

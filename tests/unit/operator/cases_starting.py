@@ -24,7 +24,7 @@ from .builders import (
     state,
     status,
 )
-from .cases import DELETE, LONG_STARTING, Case, waiting
+from .cases import CLOSED, DELETE, LONG_STARTING, Case, waiting
 
 CASES: dict[str, Case] = {
     # Nothing there yet
@@ -85,7 +85,13 @@ CASES: dict[str, Case] = {
         "CreationRefused",
         (),
     ),
-    "created as suspended": (session(suspend=True), observed(), Phase.SUSPENDED, "Requested", ()),
+    "created as suspended": (
+        session(suspend=True),
+        observed(),
+        Phase.SUSPENDED,
+        "Requested",
+        (CLOSED,),
+    ),
     # Starting
     "no node takes the pod": (
         session(status(Phase.STARTING, since=NOW - MINUTE)),

@@ -9,6 +9,7 @@ import pytest
 from moorage_api.kube.client import KubernetesApi
 from moorage_api.live import LiveStates
 from moorage_api.redis_client import make_redis
+from moorage_operator.grants import Grants
 from moorage_operator.observed import PodSeen
 from moorage_operator.redis_users import RedisUsers
 from moorage_operator.signs import Signs
@@ -34,7 +35,14 @@ async def test_a_runner_that_has_not_begun_is_not_asked_for(
 ) -> None:
     redis = make_redis(f"unix://{tmp_path}/nobody.sock")
     api = cast("KubernetesApi", None)  # it is asked for logins only
-    users = RedisUsers(redis, api, lambda: NOW, session_url="redis://redis/0", prefix="session.")
+    users = RedisUsers(
+        redis,
+        api,
+        Grants(redis, lambda: NOW),
+        lambda: NOW,
+        session_url="redis://redis/0",
+        prefix="session.",
+    )
     signs = Signs(LiveStates(redis), users, lambda: NOW)
     signs.answered()
     record = Record(session(status(started_at=NOW), suspend=suspend), pod=seen)
