@@ -24,6 +24,7 @@ from moorage_gateway.auth.gate import Gate
 from moorage_gateway.auth.rules import describe_rules, open_routes
 from moorage_gateway.compression import compressed
 from moorage_gateway.context import OpenBackend
+from moorage_gateway.dead_letters import endpoints as dead_letters
 from moorage_gateway.errors import GatewayError, error_response, error_responses, translate
 from moorage_gateway.files import endpoints as files
 from moorage_gateway.health import endpoints as health
@@ -77,6 +78,7 @@ def routers() -> Sequence[APIRouter]:
         live.router,
         quotas.router,
         repositories.router,
+        dead_letters.router,
     )
 
 

@@ -16,6 +16,7 @@ from moorage_gateway.auth.logins import Logins
 from moorage_gateway.backends.interface import SessionBackend
 from moorage_gateway.background import Supervisor
 from moorage_gateway.files.client import RunnerFiles
+from moorage_gateway.jobs.queue import JobQueue
 from moorage_gateway.limits.limiter import Limiter
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.watch import SessionWatch
@@ -50,6 +51,7 @@ class Context:
     limiter: Limiter | None
     backend: SessionBackend
     relay: Relay
+    jobs: JobQueue
     hub: Hub
     watch: SessionWatch
     supervisor: Supervisor

@@ -23,6 +23,7 @@ A class fixes code and status; its constructor takes facts, the sentence is made
     │   ├── AlreadyDecided                               an approval, with the decision that stands
     │   ├── AlreadyResolved                              an approval that nobody waits for
     │   ├── SessionFinished
+    │   ├── NotRetryable                                 a dead letter that cannot be done again
     │   └── FileConflict
     ├── SessionNotReady         409 SESSION_NOT_READY
     ├── TooLarge                413 PAYLOAD_TOO_LARGE
@@ -267,6 +268,13 @@ class SessionFinished(Conflict):
         super().__init__(
             f"session {session_id} has ended ({phase}): create another one", {"phase": phase}
         )
+
+
+class NotRetryable(Conflict):
+    """A dead letter's input cannot be sent again."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"this input cannot be sent again: {why}")
 
 
 class FileConflict(Conflict):

@@ -20,8 +20,12 @@ from moorage_gateway.settings import LogSettings
 TRACE: Final = 5
 _PRIVATE: Final = 0o600
 
-_QUIET: Final = {"aiosqlite": logging.INFO, "alembic": logging.WARNING}
-"""Libraries that would tell of every statement, and so of what stands in it."""
+_QUIET: Final = {
+    "aiosqlite": logging.INFO,
+    "alembic": logging.WARNING,
+    "saq": logging.ERROR,
+}
+"""Libraries that would tell of every statement, and so of what stands in it, or of every job."""
 
 
 class BoundLogger(structlog.stdlib.BoundLogger):

@@ -99,6 +99,19 @@ _API_KEY: Final = {
     "lastUsedAt": _MOMENT,
 }
 
+_LETTER: Final[dict[str, Any]] = {
+    "id": "c1b2a3d4-0a1b-4c2d-8e3f-5a6b7c8d9e0f",
+    "kind": "input",
+    "name": "prompt",
+    "reason": "ClaudeEnded",
+    "failures": 1,
+    "attempts": None,
+    "sessionId": _ID,
+    "inputId": "7a0f8f6c-4d0c-4f59-a8f2-3f0e3f1f9a10",
+    "firstFailedAt": _MOMENT,
+    "lastFailedAt": _MOMENT,
+    "retriedAt": None,
+}
 BODIES: Final[dict[str, dict[str, Any]]] = {
     "Register": _LOGIN | {"name": "Ada Lovelace"},
     "Login": _LOGIN,
@@ -118,6 +131,9 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "KeyView": _API_KEY,
     "KeyList": {"apiKeys": [_API_KEY], "total": 1},
     "NewKey": _API_KEY | {"lastUsedAt": None, "key": "mk_AbCdEf..."},
+    "LetterView": _LETTER,
+    "LetterPage": {"deadLetters": [_LETTER], "total": 1, "limit": 50, "offset": 0},
+    "Retried": {"success": True, "messageId": "f2a0c9e4-3b5d-4f60-9a71-2c8e6d4b1a05"},
     "Health": {
         "status": "healthy",
         "timestamp": _MOMENT,

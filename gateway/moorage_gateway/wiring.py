@@ -17,8 +17,13 @@ from moorage_gateway.background import Background, Supervisor
 from moorage_gateway.context import Context, OpenBackend
 from moorage_gateway.db.engine import open_engine
 from moorage_gateway.db.migrate import migrate
+from moorage_gateway.dead_letters.collector import Collector
+from moorage_gateway.dead_letters.ledger import JobLedger
 from moorage_gateway.files.client import RunnerFiles
 from moorage_gateway.idempotency.cleanup import KeyCleanup
+from moorage_gateway.jobs.duties import Duty
+from moorage_gateway.jobs.queue import JobQueue
+from moorage_gateway.jobs.worker import WAIT_SECONDS, open_worker
 from moorage_gateway.limits.counters import ProcessCounter, RedisCounter
 from moorage_gateway.limits.limiter import Limiter
 from moorage_gateway.limits.rules import rules_of
@@ -34,6 +39,7 @@ from moorage_gateway.settings import Settings
 from moorage_gateway.tracing.provider import Tracing
 
 _BRANCH_QUESTIONS = 4
+_JOB_CONNECTIONS = 8
 _STOP_SECONDS = 0.1
 _STOP_TRIES = 50
 
@@ -59,6 +65,17 @@ def _files_redis(settings: Settings) -> Redis:
         connect_timeout_seconds=settings.redis.connect_timeout_seconds,
         pool_size=2 * settings.files.concurrency,
         client_name="moorage-gateway-files",
+    )
+
+
+def _jobs_redis(settings: Settings) -> Redis:
+    """Return a client for background jobs, which wait for work."""
+    return make_redis(
+        settings.redis_url.get_secret_value(),
+        timeout_seconds=WAIT_SECONDS + settings.redis.timeout_seconds,
+        connect_timeout_seconds=settings.redis.connect_timeout_seconds,
+        pool_size=_JOB_CONNECTIONS,
+        client_name="moorage-gateway-jobs",
     )
 
 
@@ -118,17 +135,22 @@ async def open_context(
             Background("hub", hub.run),
             Background("watch", watch.run),
             Background("recorder", recorder.run),
-            Background("keys", KeyCleanup(engine, clock).run),
         ]
         if logins is not None:
             guard = StreamGuard(hub, engine, clock, settings.login.recheck_seconds)
-            tasks += [
-                Background("stream-guard", guard.run),
-                Background("accounts-cleanup", Cleanup(engine, clock, settings.login).run),
-            ]
+            tasks.append(Background("stream-guard", guard.run))
         supervisor = Supervisor(tasks)
         running = asyncio.create_task(supervisor.run(), name="background")
         stack.push_async_callback(_stop, running)
+        jobs_redis = await stack.enter_async_context(_jobs_redis(settings))
+        jobs = JobQueue(jobs_redis, JobLedger(engine, clock), metrics.jobs)
+        collector = Collector(redis, engine, backend, clock)
+        duties = [
+            Duty("forget-idempotency-keys", "*/10 * * * *", KeyCleanup(engine, clock).once),
+            Duty("remove-ended-sign-ins", "7 * * * *", Cleanup(engine, clock, settings.login).once),
+            Duty("collect-given-up-inputs", "* * * * *", collector.collect),
+        ]
+        await stack.enter_async_context(open_worker(jobs, duties))
         await stack.enter_async_context(serve_metrics(settings.metrics, metrics, standing))
         yield Context(
             settings=settings,
@@ -136,6 +158,7 @@ async def open_context(
             redis=redis,
             backend=backend,
             relay=relay,
+            jobs=jobs,
             files=files,
             logins=logins,
             limiter=limiter,

@@ -1,7 +1,5 @@
 """Removes sign-ins that are over, and refresh tokens that were used up long ago."""
 
-import asyncio
-import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,14 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from moorage_gateway.accounts.repository import AccountRepository
 from moorage_gateway.settings import LoginSettings
 
-_EVERY_SECONDS: Final = 3600.0
 _REVOKED_KEPT: Final = timedelta(days=1)
 
 log = structlog.get_logger(__name__)
 
 
 class Cleanup:
-    """Every replica does it now and then: what is gone is gone, whoever removed it."""
+    """A duty."""
 
     def __init__(
         self, engine: AsyncEngine, clock: Callable[[], datetime], settings: LoginSettings
@@ -27,12 +24,6 @@ class Cleanup:
         self._engine = engine
         self._clock = clock
         self._kept = timedelta(days=settings.refresh_days)
-
-    async def run(self) -> None:
-        """Clean up until cancelled."""
-        while True:
-            await asyncio.sleep(_EVERY_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
-            await self.once()
 
     async def once(self) -> int:
         """Clean up; returns how many sign-ins were removed.

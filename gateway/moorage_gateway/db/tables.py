@@ -292,3 +292,30 @@ repositories = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     Index("uq_repositories_folder_name", "folder_name", unique=True),
 )
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    # What was given up and waits for an admin: a background job, or a runner's input.
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    # What it was: the job's name, or the input's type (prompt, unknown, ...).
+    Column("name", String(100), nullable=False),
+    Column("reason", SafeText(100), nullable=False),
+    # How often it was given up, and after how many attempts the last time (null: not known).
+    Column("failures", Integer, nullable=False),
+    Column("attempts", Integer, nullable=True),
+    Column("first_failed_at", UtcDateTime, nullable=False),
+    Column("last_failed_at", UtcDateTime, nullable=False),
+    # When an admin had it done again, and how that fares is not known yet.
+    Column("retried_at", UtcDateTime, nullable=True),
+    # Of inputs alone.
+    Column("session_id", String(64), nullable=True),
+    Column("input_id", _ID, nullable=True),
+    # One letter for each job, and for each input.
+    Column("subject", SafeText(300), nullable=False),
+    _session_reference(),
+    Index("uq_dead_letters_subject", "subject", unique=True),
+    Index("ix_dead_letters_last_failed", "last_failed_at", "id"),
+    Index("ix_dead_letters_session", "session_id"),
+)

@@ -128,6 +128,23 @@ class RelayMetrics:
         self._sent.inc(count)
 
 
+class JobMetrics:
+    """Background jobs."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self._runs = Counter(
+            "moorage_job_runs",
+            "Runs of background jobs: done, retried (failed, to be tried again), or dead (given "
+            "up).",
+            ["job", "outcome"],
+            registry=registry,
+        )
+
+    def ended(self, job: str, outcome: str) -> None:
+        """Count a run."""
+        self._runs.labels(job, outcome).inc()
+
+
 class Metrics:
     """Everything that one process measures."""
 
@@ -137,6 +154,7 @@ class Metrics:
         self.live = LiveMetrics(self.registry)
         self.recorder = RecorderMetrics(self.registry)
         self.relay = RelayMetrics(self.registry)
+        self.jobs = JobMetrics(self.registry)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.base import now
 from moorage_gateway.db.statistics import pool_statistics
+from moorage_gateway.dead_letters.repository import LetterRepository
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.recorder.recorder import Recorder
 from moorage_gateway.relay.repository import QueueDepth, queue_depth
@@ -39,14 +40,16 @@ class Standing(Collector):
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._queue: QueueDepth | None = None
+        self._letters: dict[str, int] | None = None
 
     async def look(self) -> None:
         """Ask for what has to be waited for; where that fails it is left out."""
-        self._queue = None
+        self._queue, self._letters = None, None
         try:
             async with asyncio.timeout(_PATIENCE):
                 async with self._parts.engine.connect() as connection:
                     self._queue = await queue_depth(connection)
+                    self._letters = await LetterRepository(connection).counts()
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             log.warning("the queue could not be measured", cause=type(error).__name__)
 
@@ -65,6 +68,8 @@ class Standing(Collector):
         yield from self._recorder()
         if self._queue is not None:
             yield from _queue(self._queue)
+        if self._letters is not None:
+            yield _letters(self._letters)
         yield from self._pools()
 
     def _recorder(self) -> Iterable[GaugeMetricFamily]:
@@ -116,6 +121,17 @@ def _queue(depth: QueueDepth) -> Iterable[GaugeMetricFamily]:
         "Age of the oldest input that was not sent.",
         depth.age_seconds(now()),
     )
+
+
+def _letters(counts: Mapping[str, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "moorage_dead_letters",
+        "What was given up and waits for an admin, for all replicas.",
+        labels=["kind"],
+    )
+    for kind in ("job", "input"):
+        family.add_metric([kind], counts.get(kind, 0))
+    return family
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -54,6 +54,7 @@ FACTS: dict[str, tuple[Any, ...]] = {
     "AlreadyDecided": ("id", {"decision": "allow"}),
     "AlreadyResolved": ("id", "expired"),
     "SessionFinished": ("id", "Failed"),
+    "NotRetryable": ("it is gone",),
     "FileConflict": ("there",),
     "SessionNotReady": ("id", "Suspended"),
     "TooLarge": ("the body", 10),

@@ -1,0 +1,1 @@
+"""Background jobs: a queue in Redis that all replicas share (decision record 0034)."""
