@@ -11,7 +11,6 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.redis_client import make_redis
-from moorage_gateway.accounts.cleanup import Cleanup
 from moorage_gateway.auth.logins import open_logins
 from moorage_gateway.background import Background, Supervisor
 from moorage_gateway.context import Context, OpenBackend
@@ -20,7 +19,6 @@ from moorage_gateway.db.migrate import migrate
 from moorage_gateway.dead_letters.collector import Collector
 from moorage_gateway.dead_letters.ledger import JobLedger
 from moorage_gateway.files.client import RunnerFiles
-from moorage_gateway.idempotency.cleanup import KeyCleanup
 from moorage_gateway.jobs.duties import Duty
 from moorage_gateway.jobs.queue import JobQueue
 from moorage_gateway.jobs.worker import WAIT_SECONDS, open_worker
@@ -35,6 +33,7 @@ from moorage_gateway.metrics.server import serve_metrics
 from moorage_gateway.metrics.standing import Parts, Standing
 from moorage_gateway.recorder.recorder import Recorder, Traces
 from moorage_gateway.relay.relay import Relay
+from moorage_gateway.retention.retention import Retention
 from moorage_gateway.settings import Settings
 from moorage_gateway.tracing.provider import Tracing
 
@@ -145,9 +144,9 @@ async def open_context(
         jobs_redis = await stack.enter_async_context(_jobs_redis(settings))
         jobs = JobQueue(jobs_redis, JobLedger(engine, clock), metrics.jobs)
         collector = Collector(redis, engine, backend, clock)
+        retention = Retention(engine, backend, clock, settings, metrics.retention)
         duties = [
-            Duty("forget-idempotency-keys", "*/10 * * * *", KeyCleanup(engine, clock).once),
-            Duty("remove-ended-sign-ins", "7 * * * *", Cleanup(engine, clock, settings.login).once),
+            Duty("remove-what-is-over", "*/10 * * * *", retention.once),
             Duty("collect-given-up-inputs", "* * * * *", collector.collect),
         ]
         await stack.enter_async_context(open_worker(jobs, duties))

@@ -20,6 +20,7 @@ from moorage_api.resources import Phase
 from moorage_api.state import FIELD, HEARTBEAT_FIELD, SessionState, encode_state
 from moorage_gateway.app import BASE, create_app
 from moorage_gateway.context import Context
+from moorage_gateway.retention.retention import Retention
 from moorage_gateway.settings import Settings
 from moorage_testing.backend import MemoryBackend
 
@@ -90,6 +91,13 @@ def settings_for(home: Path, redis_url: str, **changes: Any) -> Settings:
         "quotas": {"sessions_running": 0, "sessions_created": 0},
     }
     return Settings(**(values | changes))
+
+
+def retention_of(gateway: Gateway) -> Retention:
+    """Return what removes rows that are over, as the gateway has it in the background."""
+    context = gateway.context
+    metrics = context.metrics.retention
+    return Retention(context.engine, context.backend, context.clock, context.settings, metrics)
 
 
 @asynccontextmanager

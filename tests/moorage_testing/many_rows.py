@@ -28,6 +28,7 @@ from moorage_gateway.db.tables import (
 
 ROWS: Final = 100_000
 USERS: Final = 10_000
+LIVING: Final = 2_000
 PER_SESSION: Final = 500
 PER_TURN: Final = 5
 OPEN_EVERY: Final = 2_000
@@ -61,6 +62,7 @@ def _session(n: int) -> Row:
         "id": session_id(n), "name": f"s-{n}", "owner_id": user_id(n % 1000),
         "project_path": "/p", "archived": n % 1000 == 7, "created_at": at(n), "updated_at": at(n),
         "last_accessed_at": at(n), "run_requested_at": at(n),
+        "gone_at": None if n < LIVING else at(n),
     }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import and_, delete, exists, insert, or_, select, update
+from sqlalchemy import and_, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_gateway.auth.principal import Role
@@ -136,17 +136,6 @@ class AccountRepository:
         if but is not None:
             statement = statement.where(sign_ins.c.id != but)
         return (await self._connection.execute(statement)).rowcount
-
-    async def remove_ended(self, now: datetime, revoked_before: datetime) -> int:
-        """Delete sign-ins that are over, with their tokens; returns how many."""
-        over = or_(sign_ins.c.expires_at <= now, sign_ins.c.revoked_at <= revoked_before)
-        return (await self._connection.execute(delete(sign_ins).where(over))).rowcount
-
-    async def remove_used_tokens(self, before: datetime) -> None:
-        """Delete tokens that were used up so long ago."""
-        await self._connection.execute(
-            delete(refresh_tokens).where(refresh_tokens.c.used_at <= before)
-        )
 
     async def _user(self, which: Any) -> UserRow | None:
         row = (await self._connection.execute(select(users).where(which))).mappings().first()

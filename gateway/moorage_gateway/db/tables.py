@@ -64,8 +64,11 @@ sessions = Table(
     Column("last_accessed_at", UtcDateTime, nullable=False),
     # When a request last made it run: counts until the resources' watch must show it.
     Column("run_requested_at", UtcDateTime, nullable=True),
+    # Since when there is no such session any more, though nobody deleted it here.
+    Column("gone_at", UtcDateTime, nullable=True),
     Index("ix_sessions_owner_created", "owner_id", "created_at"),
     Index("ix_sessions_owner_run", "owner_id", "run_requested_at"),
+    Index("ix_sessions_gone", "gone_at"),
 )
 _partial("ix_sessions_archived", sessions.c.id, where=sessions.c.archived.is_(True))
 
@@ -91,6 +94,7 @@ messages = Table(
     Index("ix_messages_session_position", "session_id", "position"),
     Index("ix_messages_session_turn", "session_id", "turn_id", "position"),
     Index("uq_messages_session_id", "session_id", "id", unique=True),
+    Index("ix_messages_created", "created_at"),
     sqlite_autoincrement=True,
 )
 
@@ -108,6 +112,7 @@ inputs = Table(
     Column("done_at", UtcDateTime, nullable=True),
     _session_reference(),
     Index("uq_inputs_session_id", "session_id", "id", unique=True),
+    Index("ix_inputs_done", "done_at"),
     sqlite_autoincrement=True,
 )
 _partial("ix_inputs_open", inputs.c.session_id, inputs.c.sequence, where=inputs.c.done_at.is_(None))
@@ -134,6 +139,7 @@ approvals = Table(
     Column("outcome", String(16), nullable=True),
     Column("resolved_at", UtcDateTime, nullable=True),
     _session_reference(),
+    Index("ix_approvals_requested", "requested_at"),
 )
 _partial(
     "ix_approvals_open",
@@ -155,6 +161,7 @@ turns = Table(
     Column("ended_at", UtcDateTime, nullable=False),
     _session_reference(),
     Index("ix_turns_session_ended", "session_id", "ended_at"),
+    Index("ix_turns_ended", "ended_at"),
 )
 
 checkpoints = Table(
@@ -206,6 +213,7 @@ sign_ins = Table(
     _user_reference(),
     Index("ix_sign_ins_user", "user_id"),
     Index("ix_sign_ins_expires", "expires_at"),
+    Index("ix_sign_ins_revoked", "revoked_at"),
 )
 
 refresh_tokens = Table(
@@ -218,6 +226,7 @@ refresh_tokens = Table(
     Column("used_at", UtcDateTime, nullable=True),
     ForeignKeyConstraint(["sign_in_id"], ["sign_ins.id"], ondelete="CASCADE"),
     Index("ix_refresh_tokens_sign_in", "sign_in_id"),
+    Index("ix_refresh_tokens_used", "used_at"),
 )
 
 api_keys = Table(

@@ -34,7 +34,7 @@ class LetterView(WireModel):
         Field(
             description="The job's name; or what the input was: prompt, or unknown where it could "
             "not be read.",
-            examples=["forget-idempotency-keys"],
+            examples=["remove-what-is-over"],
         ),
     ]
     reason: Annotated[str, Field(description="The kind of error.", examples=["OperationalError"])]

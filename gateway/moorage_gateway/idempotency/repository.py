@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, select, update
+from sqlalchemy import Row, Select, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -90,11 +90,6 @@ class KeyRepository:
             .where(keys.c.key == use.key)
             .values(done_at=moment)
         )
-
-    async def purge(self, moment: datetime) -> int:
-        """Forget keys that have expired; returns how many."""
-        result = await self._connection.execute(delete(keys).where(keys.c.expires_at <= moment))
-        return result.rowcount
 
 
 def _standing(use: KeyUse) -> Select[Any]:

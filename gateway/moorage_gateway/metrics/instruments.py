@@ -145,6 +145,22 @@ class JobMetrics:
         self._runs.labels(job, outcome).inc()
 
 
+class RetentionMetrics:
+    """Rows that were removed because they were over."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self._rows = Counter(
+            "moorage_rows_removed",
+            "Rows removed because their time was over, what hung on them not counted.",
+            ["table"],
+            registry=registry,
+        )
+
+    def removed(self, table: str, count: int) -> None:
+        """Count rows of a table."""
+        self._rows.labels(table).inc(count)
+
+
 class Metrics:
     """Everything that one process measures."""
 
@@ -155,6 +171,7 @@ class Metrics:
         self.recorder = RecorderMetrics(self.registry)
         self.relay = RelayMetrics(self.registry)
         self.jobs = JobMetrics(self.registry)
+        self.retention = RetentionMetrics(self.registry)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)

@@ -31,6 +31,9 @@ class SessionRow:
     run_requested_at: datetime | None = None
 
 
+_COLUMNS = [sessions.c[name] for name in SessionRow.__slots__]
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What the database knows of some sessions."""
@@ -80,7 +83,7 @@ class SessionRepository:
         await self._connection.execute(delete(sessions).where(sessions.c.id == session_id))
 
     async def _rows(self, session_ids: Sequence[str]) -> dict[str, SessionRow]:
-        query = select(sessions).where(sessions.c.id.in_(session_ids))
+        query = select(*_COLUMNS).where(sessions.c.id.in_(session_ids))
         return {
             row["id"]: SessionRow(**row)
             for row in (await self._connection.execute(query)).mappings()

@@ -15,7 +15,7 @@ from moorage_gateway.settings.login import LoginSettings, OidcSettings
 from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
 from moorage_gateway.settings.repositories import RepositorySettings
 from moorage_gateway.settings.root import Settings
-from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings
+from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings, RetentionSettings
 
 __all__ = [
     "PREFIX",
@@ -31,6 +31,7 @@ __all__ = [
     "QuotaSettings",
     "RedisSettings",
     "RepositorySettings",
+    "RetentionSettings",
     "SessionSettings",
     "Settings",
     "SettingsRefused",

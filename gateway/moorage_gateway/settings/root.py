@@ -15,7 +15,7 @@ from moorage_gateway.settings.limits import LimitSettings, QuotaSettings
 from moorage_gateway.settings.login import AuthMode, LoginSettings, OidcSettings
 from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
 from moorage_gateway.settings.repositories import RepositorySettings
-from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings
+from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings, RetentionSettings
 
 
 def _checked_redis_url(value: SecretStr) -> SecretStr:
@@ -70,6 +70,7 @@ class Settings(EnvironmentSettings):
     ] = None
     database: DatabaseSettings = DatabaseSettings()
     redis: RedisSettings = RedisSettings()
+    retention: RetentionSettings = RetentionSettings()
     http: HttpSettings = HttpSettings()
     sessions: SessionSettings = SessionSettings()
     repositories: RepositorySettings = RepositorySettings()

@@ -72,3 +72,33 @@ class RedisSettings(Group):
     connect_timeout_seconds: Annotated[
         float, Field(gt=0, le=60, description="How long connecting may take.")
     ] = 2.0
+
+
+Days = Annotated[int | None, Field(ge=1, le=36_500)]
+
+
+class RetentionSettings(Group):
+    """How long what has happened is kept. A session that is deleted over HTTP goes at once."""
+
+    messages_days: Annotated[
+        Days,
+        Field(
+            description="How long messages are kept, counted for a whole turn from its last "
+            "message. Never of a session that is at work or that something waits in. Empty: for "
+            "ever."
+        ),
+    ] = None
+    events_days: Annotated[
+        Days,
+        Field(
+            description="How long approvals (who decided what) and turns (tokens, cost, outcome) "
+            "are kept. Empty: for ever."
+        ),
+    ] = None
+    gone_days: Annotated[
+        Days,
+        Field(
+            description="How long everything of a session is kept that was deleted by its ttl or "
+            "with kubectl: nobody sees it over HTTP any more. Empty: for ever."
+        ),
+    ] = 30

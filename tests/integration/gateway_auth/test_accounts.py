@@ -6,7 +6,6 @@ import bcrypt
 import pytest
 from sqlalchemy import select
 
-from moorage_gateway.accounts.cleanup import Cleanup
 from moorage_gateway.db.tables import refresh_tokens, users
 from moorage_testing.accounts import (
     PASSWORD,
@@ -18,7 +17,7 @@ from moorage_testing.accounts import (
     register,
     works,
 )
-from moorage_testing.gateway import Gateway, running_gateway
+from moorage_testing.gateway import Gateway, retention_of, running_gateway
 
 
 async def login(gateway: Gateway, email: str, password: str) -> tuple[int, dict[str, str]]:
@@ -220,27 +219,27 @@ async def test_a_disabled_user_is_out(gateway: Gateway, clock: Clock) -> None:
 async def test_what_is_over_is_removed_and_what_stands_is_kept(
     gateway: Gateway, clock: Clock
 ) -> None:
-    cleanup = Cleanup(gateway.context.engine, clock, gateway.context.settings.login)
+    retention = retention_of(gateway)
     ended, stands = await add_user(gateway, "ended"), await add_user(gateway, "stands")
     assert (await ask(gateway, "POST", "/logout", ended.access_token)).is_success
-    assert await cleanup.once() == 0
+    assert await retention.once() == {}
     clock.turn(days=1)
-    assert await cleanup.once() == 1
+    assert await retention.once() == {"sign_ins": 1}
     token = stands.refresh_token
     for days in (28, 29):
         clock.turn(days=days)
         token = (await refresh(gateway, token)).json()["refreshToken"]
-        assert await cleanup.once() == 0
+        assert await retention.once() == {}
     async with gateway.context.engine.connect() as connection:
         kept = (await connection.scalars(select(refresh_tokens.c.digest))).all()
     assert len(kept) == 3  # the good one, and those whose second use would tell of a theft
     clock.turn(days=1)
-    await cleanup.once()
+    assert await retention.once() == {"refresh_tokens": 1}
     async with gateway.context.engine.connect() as connection:
         kept = (await connection.scalars(select(refresh_tokens.c.digest))).all()
     assert len(kept) == 2
     clock.turn(days=29)
-    assert await cleanup.once() == 1
+    assert await retention.once() == {"sign_ins": 1}
     async with gateway.context.engine.connect() as connection:
         assert (await connection.scalars(select(refresh_tokens.c.digest))).all() == []
 

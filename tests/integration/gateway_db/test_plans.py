@@ -34,8 +34,12 @@ from moorage_gateway.relay.repository import (
     sessions_waiting,
     waiting_inputs,
 )
+from moorage_gateway.retention import rules
+from moorage_gateway.retention.gone import note_gone
+from moorage_gateway.retention.removal import remove_some
+from moorage_gateway.retention.rules import Doomed
 from moorage_gateway.sessions.repository import SessionRepository
-from moorage_gateway.settings import DatabaseSettings
+from moorage_gateway.settings import DatabaseSettings, LoginSettings, RetentionSettings
 from moorage_testing.databases import DIALECTS
 from moorage_testing.history import answered, asked, requested, resolved, said, used
 from moorage_testing.many_rows import FILLED, ROWS, at, fill_with_many, session_id, turn_id, user_id
@@ -131,7 +135,15 @@ QUERIES: Final[dict[str, Query]] = {
     "token's user": lambda c: AccountRepository(c).user_of("sign-in-5"),
     "sign-in extended": lambda c: AccountRepository(c).extend("sign-in-5", NOW, NOW),
     "sign-ins revoked": lambda c: AccountRepository(c).revoke_all(user_id(5), "password", NOW),
+    # What is over.
+    "sessions gone": lambda c: note_gone(c, frozenset(PAGE), NOW),
 }  # fmt: skip
+_DAYS: Final = RetentionSettings(messages_days=1, events_days=1, gone_days=1)
+_OVER: Final = [
+    *rules.history(_DAYS, at(2000) + _DAY, frozenset(PAGE[:2])),
+    *rules.gone(_DAYS, NOW),
+    *rules.credentials(LoginSettings(), at(2000)),
+]
 
 
 @pytest.fixture(scope="module", params=DIALECTS)
@@ -179,6 +191,11 @@ async def scans(engine: AsyncEngine, query: Query) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("name", QUERIES)
 async def test_no_table_is_read_whole(engine: AsyncEngine, name: str) -> None:
     assert await scans(engine, QUERIES[name]) == []
+
+
+@pytest.mark.parametrize("doomed", _OVER, ids=lambda d: f"{d.table.name}-{d.order.name}")
+async def test_what_is_over_is_found_by_an_index(engine: AsyncEngine, doomed: Doomed) -> None:
+    assert await scans(engine, lambda connection: remove_some(connection, doomed)) == []
 
 
 async def test_a_query_without_an_index_is_found_out(engine: AsyncEngine) -> None:

@@ -18,7 +18,7 @@ from moorage_testing.jobs import until
 from moorage_testing.redis import RedisServer
 
 PATH = "/admin/dead-letters"
-JOB = "forget-idempotency-keys"
+JOB = "remove-what-is-over"
 
 
 @pytest.fixture

@@ -16,10 +16,15 @@ import pytest
 from sqlalchemy import select
 
 from moorage_gateway.db.tables import idempotency_keys
-from moorage_gateway.idempotency.cleanup import KeyCleanup
 from moorage_gateway.settings import Settings
 from moorage_testing.backend import MemoryBackend
-from moorage_testing.gateway import REPOSITORY, Gateway, running_gateway, settings_for
+from moorage_testing.gateway import (
+    REPOSITORY,
+    Gateway,
+    retention_of,
+    running_gateway,
+    settings_for,
+)
 from moorage_testing.redis import RedisServer
 
 BODY = {"projectPath": REPOSITORY}
@@ -122,7 +127,7 @@ async def test_keys_expire_by_the_setting(settings: Settings) -> None:
         second = (await create(gateway, prompt="another")).json()["id"]
         assert second != first
         clock.now += timedelta(hours=25)
-        assert await KeyCleanup(gateway.context.engine, clock).once() == 1
+        assert await retention_of(gateway).once() == {"idempotency_keys": 1}
         async with gateway.context.engine.connect() as connection:
             assert (await connection.execute(select(idempotency_keys))).all() == []
 
