@@ -18,6 +18,10 @@ LABEL_OWNER: Final = f"{GROUP}/owner"
 LABEL_TEAM: Final = f"{GROUP}/team"
 LABEL_POOL: Final = f"{GROUP}/pool"
 LABEL_TEMPLATE: Final = f"{GROUP}/template"
+ANNOTATION_CREATION_ID: Final = f"{GROUP}/creation-id"
+"""The id that whoever creates a session chose, so that a create is found again. Anybody can set it:
+it proves nothing."""
+
 LABEL_NAME: Final = "app.kubernetes.io/name"
 LABEL_COMPONENT: Final = "app.kubernetes.io/component"
 LABEL_PART_OF: Final = "app.kubernetes.io/part-of"

@@ -1,4 +1,4 @@
-"""The command line: `moorage-gateway serve | credential-proxy | check-config | migrate | ...`."""
+"""The command line: `moorage-gateway serve | record | credential-proxy | check-config | ...`."""
 
 import argparse
 import os
@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logs.configure(settings.log, secret_values(settings))
     commands = {
         "serve": _serve,
+        "record": _record,
         "migrate": _migrate,
         "create-admin": _create_admin,
         "rotate-keys": _rotate_keys,
@@ -47,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="moorage-gateway", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
-        ("serve", "serve HTTP; settings come from the environment"),
+        ("serve", "serve HTTP over the sessions of a cluster; settings come from the environment"),
+        ("record", "write the history down, and what else is needed once, beside `serve`"),
         ("credential-proxy", "serve the model and git to sessions; settings: MOORAGE_PROXY_..."),
         ("check-config", "print the settings, secrets masked, and say what is wrong with them"),
         ("migrate", "bring the database's tables to this version"),
@@ -68,12 +70,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
-    del settings, arguments
-    sys.stderr.write(
-        "This version has no cluster backend: `moorage-gateway run` runs everything on this "
-        "machine.\n"
-    )
-    return _BAD_USAGE
+    from moorage_gateway.app import create_app  # noqa: PLC0415 - slow to import
+    from moorage_gateway.backends.kubernetes import open_kubernetes  # noqa: PLC0415
+    from moorage_gateway.server import serve  # noqa: PLC0415
+
+    del arguments
+    return serve(create_app(settings, open_kubernetes), settings)
+
+
+def _record(settings: Settings, arguments: argparse.Namespace) -> int:
+    from moorage_gateway.backends.kubernetes import open_kubernetes  # noqa: PLC0415
+    from moorage_gateway.recording import create_recording  # noqa: PLC0415 - slow to import
+    from moorage_gateway.server import serve  # noqa: PLC0415
+
+    del arguments
+    return serve(create_recording(settings, open_kubernetes), settings)
 
 
 def _check_config() -> int:

@@ -107,7 +107,7 @@ def create_app(
         try:
             async with open_context(settings, open_backend, clock, metrics, tracing) as context:
                 app.state.context = context
-                with _settled_memory():
+                with settled_memory():
                     yield
         finally:
             if tracing is not None:
@@ -195,7 +195,7 @@ def _describe_status(router: APIRouter) -> None:
 
 
 @contextmanager
-def _settled_memory() -> Iterator[None]:
+def settled_memory() -> Iterator[None]:
     """Keep the garbage collector off what is there for good: modules, models, routes.
 
     It stops the whole process while it looks, and there are more than 150,000 such objects: 80 to

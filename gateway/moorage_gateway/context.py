@@ -23,7 +23,7 @@ from moorage_gateway.live.watch import SessionWatch
 from moorage_gateway.metrics.instruments import Metrics
 from moorage_gateway.settings import Settings
 
-OpenBackend = Callable[[Settings, Redis], AbstractAsyncContextManager[SessionBackend]]
+OpenBackend = Callable[[Settings, Redis, Metrics], AbstractAsyncContextManager[SessionBackend]]
 """Opens the sessions' backend. It is closed after everything that uses it."""
 
 
@@ -60,6 +60,21 @@ class Context:
     version: str
     started_at: datetime
     # Set when the process is about to end: live streams end then.
+    closing: asyncio.Event
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What the process that records holds."""
+
+    engine: AsyncEngine
+    redis: Redis
+    backend: SessionBackend
+    supervisor: Supervisor
+    clock: Callable[[], datetime]
+    version: str
+    started_at: datetime
+    # Set when the process is about to end.
     closing: asyncio.Event
 
 

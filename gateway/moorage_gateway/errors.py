@@ -36,8 +36,10 @@ Foreign exceptions are translated in ``translate``; what it does not know is an 
 """
 # ruff: noqa: N818 - the names read as sentences: raise NotFound("session", name)
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from fastapi.exceptions import RequestValidationError
@@ -48,7 +50,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from moorage_api.base import WireModel
-from moorage_gateway.backends.interface import BackendUnavailable, SessionExists, SessionMissing
+from moorage_gateway.backends.interface import (
+    BackendUnavailable,
+    SessionExists,
+    SessionMissing,
+    SessionRefused,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,8 +348,13 @@ class Unavailable(GatewayError):
     code = "BACKEND_UNAVAILABLE"
     status = 503
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} does not answer: try again shortly", {"service": what})
+    def __init__(self, what: str, retry_after: timedelta | None = None) -> None:
+        seconds = None if retry_after is None else max(math.ceil(retry_after.total_seconds()), 1)
+        super().__init__(
+            f"{what} does not answer: try again shortly",
+            {"service": what},
+            None if seconds is None else {"Retry-After": str(seconds)},
+        )
 
 
 class InternalError(GatewayError):
@@ -355,14 +367,21 @@ class InternalError(GatewayError):
         )
 
 
-_FOREIGN: tuple[tuple[type[Exception], Callable[[], GatewayError]], ...] = (
-    (SessionMissing, lambda: NotFound("session")),
-    (SessionExists, lambda: Conflict("there is a session with this id already")),
-    (BackendUnavailable, lambda: Unavailable("sessions")),
-    (RedisError, lambda: Unavailable("redis")),
-    (OperationalError, lambda: Unavailable("database")),
-    (InterfaceError, lambda: Unavailable("database")),
-    (PoolTimeout, lambda: Unavailable("database")),
+def _refused(error: SessionRefused) -> GatewayError:
+    if error.forbidden:
+        return Forbidden(error.message)
+    return RequestInvalid([Mistake("", error.message)])
+
+
+_FOREIGN: tuple[tuple[type[Exception], Callable[[Any], GatewayError]], ...] = (
+    (SessionMissing, lambda _: NotFound("session")),
+    (SessionExists, lambda _: Conflict("there is another session with this name already")),
+    (SessionRefused, _refused),
+    (BackendUnavailable, lambda error: Unavailable("sessions", error.retry_after)),
+    (RedisError, lambda _: Unavailable("redis")),
+    (OperationalError, lambda _: Unavailable("database")),
+    (InterfaceError, lambda _: Unavailable("database")),
+    (PoolTimeout, lambda _: Unavailable("database")),
 )
 
 
@@ -376,7 +395,7 @@ def translate(error: Exception, request_id: str) -> GatewayError:
         return _from_framework(error, request_id)
     for kind, told in _FOREIGN:
         if isinstance(error, kind):
-            return told()
+            return told(error)
     return InternalError(request_id)
 
 

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from moorage_api.settings import rows
 from moorage_gateway.app import create_app
 from moorage_gateway.backends.interface import SessionBackend
+from moorage_gateway.metrics.instruments import Metrics
 from moorage_gateway.settings import Settings
 
 _HEAD = """\
@@ -38,9 +39,11 @@ def openapi() -> str:
     return json.dumps(create_app(settings, _no_backend).openapi(), indent=2) + "\n"
 
 
-def _no_backend(settings: Settings, redis: Redis) -> AbstractAsyncContextManager[SessionBackend]:
+def _no_backend(
+    settings: Settings, redis: Redis, metrics: Metrics
+) -> AbstractAsyncContextManager[SessionBackend]:
     """Stand in for a backend: nothing is started to describe the application."""
-    raise NotImplementedError(settings, redis)
+    raise NotImplementedError(settings, redis, metrics)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

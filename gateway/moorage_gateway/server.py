@@ -12,7 +12,7 @@ import socket
 from typing import Final, NoReturn
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from moorage_gateway.context import Context
 from moorage_gateway.settings import Settings
@@ -28,7 +28,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End: streams, then new requests, then open ones (for a bounded time), then the rest."""
         app = self.config.app
-        context = getattr(app.state, "context", None) if isinstance(app, FastAPI) else None
+        context = getattr(app.state, "context", None) if isinstance(app, Starlette) else None
         if isinstance(context, Context):
             context.closing.set()
             await self._drain()
@@ -43,7 +43,7 @@ class Server(uvicorn.Server):
             await asyncio.sleep(_LOOK_SECONDS)
 
 
-def make_server(app: FastAPI, settings: Settings) -> Server:
+def make_server(app: Starlette, settings: Settings) -> Server:
     """Return a server for ``app``; ``await server.serve()`` runs it until SIGINT or SIGTERM."""
     server = Server(
         uvicorn.Config(
@@ -67,7 +67,7 @@ def make_server(app: FastAPI, settings: Settings) -> Server:
     return server
 
 
-def serve(app: FastAPI, settings: Settings) -> int:
+def serve(app: Starlette, settings: Settings) -> int:
     """Run the server; returns the process's exit code."""
     server = make_server(app, settings)
     # uvicorn raises the signal that ended it once more: an orderly end is no failure.

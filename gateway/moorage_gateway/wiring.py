@@ -1,8 +1,14 @@
-"""Makes a process's context: opens what the gateway needs, in order, and closes it in reverse."""
+"""Makes a process's context: opens what the gateway needs, in order, and closes it in reverse.
+
+Two kinds of process: one that serves the API (``open_context``), as many as there have to be, and
+one that records (``open_recording``). What the second does the first does too, unless the settings
+say that it runs apart.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 
@@ -12,8 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.redis_client import make_redis
 from moorage_gateway.auth.logins import open_logins
+from moorage_gateway.backends.interface import SessionBackend
 from moorage_gateway.background import Background, Supervisor
-from moorage_gateway.context import Context, OpenBackend
+from moorage_gateway.context import Context, OpenBackend, Recording
 from moorage_gateway.db.engine import open_engine
 from moorage_gateway.db.migrate import migrate
 from moorage_gateway.dead_letters.collector import Collector
@@ -34,6 +41,7 @@ from moorage_gateway.metrics.standing import Parts, Standing
 from moorage_gateway.recorder.recorder import Recorder, Traces
 from moorage_gateway.relay.relay import Relay
 from moorage_gateway.retention.retention import Retention
+from moorage_gateway.sessions.adoption import Adoption
 from moorage_gateway.settings import Settings
 from moorage_gateway.tracing.provider import Tracing
 
@@ -94,6 +102,54 @@ async def _open_limiter(settings: Settings) -> AsyncIterator[Limiter | None]:
         yield Limiter(rules_of(settings.limits), RedisCounter(redis), ProcessCounter())
 
 
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What every process has."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    metrics: Metrics
+    engine: AsyncEngine
+    redis: Redis
+    closing: asyncio.Event
+    stack: AsyncExitStack
+
+    async def enter(self, open_backend: OpenBackend) -> tuple[SessionBackend, Hub, SessionWatch]:
+        """Open what follows the sessions."""
+        opened = open_backend(self.settings, self.redis, self.metrics)
+        backend = await self.stack.enter_async_context(opened)
+        hub = Hub(self.redis, self.closing, self.metrics.live)
+        return backend, hub, SessionWatch(backend, hub)
+
+    async def run(self, tasks: list[Background]) -> Supervisor:
+        """Run the background tasks until the end."""
+        supervisor = Supervisor(tasks)
+        running = asyncio.create_task(supervisor.run(), name="background")
+        self.stack.push_async_callback(_stop, running)
+        return supervisor
+
+    async def show(self, parts: Parts) -> None:
+        """Show the metrics until the end."""
+        standing = Standing(parts)
+        await self.stack.enter_async_context(
+            serve_metrics(self.settings.metrics, self.metrics, standing)
+        )
+
+
+@asynccontextmanager
+async def _open_base(
+    settings: Settings, clock: Callable[[], datetime], metrics: Metrics
+) -> AsyncIterator[_Base]:
+    if settings.database.migrate_at_start:
+        await asyncio.to_thread(migrate, settings.database_location, settings.database)
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(
+            open_engine(settings.database_location, settings.database)
+        )
+        redis = await stack.enter_async_context(_redis(settings))
+        yield _Base(settings, clock, metrics, engine, redis, asyncio.Event(), stack)
+
+
 @asynccontextmanager
 async def open_context(
     settings: Settings,
@@ -102,14 +158,9 @@ async def open_context(
     metrics: Metrics,
     tracing: Tracing | None = None,
 ) -> AsyncIterator[Context]:
-    """Yield the context, with its background tasks running."""
-    if settings.database.migrate_at_start:
-        await asyncio.to_thread(migrate, settings.database_location, settings.database)
-    async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(
-            open_engine(settings.database_location, settings.database)
-        )
-        redis = await stack.enter_async_context(_redis(settings))
+    """Yield the context of a process that serves the API, with its background tasks running."""
+    async with _open_base(settings, clock, metrics) as base:
+        stack, engine, redis = base.stack, base.engine, base.redis
         files_redis = await stack.enter_async_context(_files_redis(settings))
         files = RunnerFiles(
             files_redis,
@@ -118,29 +169,21 @@ async def open_context(
         )
         logins = await stack.enter_async_context(open_logins(settings, engine, clock))
         limiter = await stack.enter_async_context(_open_limiter(settings))
-        backend = await stack.enter_async_context(open_backend(settings, redis))
-        closing = asyncio.Event()
+        backend, hub, watch = await base.enter(open_backend)
         relay = Relay(redis, engine, clock, metrics.relay)
-        hub = Hub(redis, closing, metrics.live)
-        watch = SessionWatch(backend, hub)
-        recorder = Recorder(
-            hub, engine, watch, clock, metrics.recorder, _turn_spans(tracing, engine)
-        )
-        standing = Standing(
-            Parts(engine, {"redis": redis, "redis_files": files_redis}, hub, recorder)
-        )
         tasks = [
             Background("relay", relay.run),
             Background("hub", hub.run),
             Background("watch", watch.run),
-            Background("recorder", recorder.run),
         ]
+        recorder = None
+        if settings.recorder.enabled:
+            recorder = _recorder(base, hub, watch, tracing)
+            tasks += _needed_once(base, backend, recorder)
         if logins is not None:
             guard = StreamGuard(hub, engine, clock, settings.login.recheck_seconds)
             tasks.append(Background("stream-guard", guard.run))
-        supervisor = Supervisor(tasks)
-        running = asyncio.create_task(supervisor.run(), name="background")
-        stack.push_async_callback(_stop, running)
+        supervisor = await base.run(tasks)
         jobs_redis = await stack.enter_async_context(_jobs_redis(settings))
         jobs = JobQueue(jobs_redis, JobLedger(engine, clock), metrics.jobs)
         collector = Collector(redis, engine, backend, clock)
@@ -150,7 +193,7 @@ async def open_context(
             Duty("collect-given-up-inputs", "* * * * *", collector.collect),
         ]
         await stack.enter_async_context(open_worker(jobs, duties))
-        await stack.enter_async_context(serve_metrics(settings.metrics, metrics, standing))
+        await base.show(Parts(engine, {"redis": redis, "redis_files": files_redis}, hub, recorder))
         yield Context(
             settings=settings,
             engine=engine,
@@ -169,8 +212,53 @@ async def open_context(
             clock=clock,
             version=version("moorage"),
             started_at=clock(),
-            closing=closing,
+            closing=base.closing,
         )
+
+
+@asynccontextmanager
+async def open_recording(
+    settings: Settings,
+    open_backend: OpenBackend,
+    clock: Callable[[], datetime],
+    metrics: Metrics,
+    tracing: Tracing | None = None,
+) -> AsyncIterator[Recording]:
+    """Yield the context of a process that records, with its background tasks running."""
+    async with _open_base(settings, clock, metrics) as base:
+        backend, hub, watch = await base.enter(open_backend)
+        recorder = _recorder(base, hub, watch, tracing)
+        supervisor = await base.run(
+            [
+                Background("hub", hub.run),
+                Background("watch", watch.run),
+                *_needed_once(base, backend, recorder),
+            ]
+        )
+        await base.show(Parts(base.engine, {"redis": base.redis}, hub, recorder))
+        yield Recording(
+            engine=base.engine,
+            redis=base.redis,
+            backend=backend,
+            supervisor=supervisor,
+            clock=clock,
+            version=version("moorage"),
+            started_at=clock(),
+            closing=base.closing,
+        )
+
+
+def _recorder(base: _Base, hub: Hub, watch: SessionWatch, tracing: Tracing | None) -> Recorder:
+    spans = _turn_spans(tracing, base.engine)
+    return Recorder(hub, base.engine, watch, base.clock, base.metrics.recorder, spans)
+
+
+def _needed_once(base: _Base, backend: SessionBackend, recorder: Recorder) -> list[Background]:
+    """Return what some process has to do; that several do it does no harm."""
+    return [
+        Background("recorder", recorder.run),
+        Background("adoption", Adoption(base.engine, backend).run),
+    ]
 
 
 def _turn_spans(tracing: Tracing | None, engine: AsyncEngine) -> Traces | None:

@@ -1,12 +1,19 @@
 """Sessions in memory, for tests of the gateway: a backend that runs nothing."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from moorage_api.resources import ClaudeSession, ObjectMeta, Phase, SessionStatus
+from moorage_api.resources import (
+    ClaudeSession,
+    ObjectMeta,
+    Phase,
+    SessionStatus,
+    TemplateSpec,
+)
 from moorage_gateway.backends.interface import (
     BackendUnavailable,
     NewSession,
@@ -21,6 +28,7 @@ class MemoryBackend:
 
     def __init__(self) -> None:
         self.sessions: dict[str, ClaudeSession] = {}
+        self.templates: dict[str, TemplateSpec] = {}
         self.away = False
         self.fault: Exception | None = None
         self.calls: list[tuple[str, str]] = []
@@ -32,13 +40,19 @@ class MemoryBackend:
         yield self
 
     async def create(self, new: NewSession) -> ClaudeSession:
-        self._require("create", new.session_id)
-        if new.session_id in self.sessions:
-            raise SessionExists(new.session_id)
+        self._require("create", new.name)
+        named = (each for each in self.sessions.values() if each.metadata.name == new.name)
+        found = next(named, None)
+        if found is not None and not new.made(found):
+            raise SessionExists(new.name)
+        return found or self.place(new, str(uuid.uuid4()))
+
+    def place(self, new: NewSession, session_id: str) -> ClaudeSession:
+        """Have a session there, with this id."""
         session = ClaudeSession(
             metadata=ObjectMeta(
                 name=new.name,
-                uid=new.session_id,
+                uid=session_id,
                 labels=new.labels,
                 annotations=new.annotations,
                 creation_timestamp=datetime.now(UTC),
@@ -72,6 +86,9 @@ class MemoryBackend:
         session = self.sessions.pop(session_id, None)
         if session is not None:
             self._tell(SessionChange("deleted", session))
+
+    async def template(self, name: str) -> TemplateSpec | None:
+        return self.templates.get(name)
 
     async def watch(self) -> AsyncIterator[SessionChange]:
         queue: asyncio.Queue[SessionChange] = asyncio.Queue()

@@ -85,7 +85,7 @@ class FakeBackend:
 
     async def create(self, new: NewSession) -> ClaudeSession:
         """Create a session."""
-        return self.get(self.add(new.session_id, owner=new.spec.owner))
+        return self.get(self.add(new.creation_id, owner=new.spec.owner))
 
     async def suspend(self, session_id: str, *, suspend: bool) -> ClaudeSession:
         """Suspend a session, or run it again."""
@@ -95,6 +95,9 @@ class FakeBackend:
         """Delete a session, if it is there."""
         if session_id in self.sessions:
             self.remove(session_id)
+
+    async def template(self, name: str) -> None:
+        """Return None: there are no templates."""
 
     async def ready(self) -> bool:
         """Return whether sessions can be created: always."""

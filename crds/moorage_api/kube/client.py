@@ -6,7 +6,7 @@ it. Every failure leaves as one of ``errors``.
 """
 
 from base64 import b64decode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -129,7 +129,7 @@ class KubernetesApi:
 
     async def watch(
         self, kind: str, namespace: str | None, version: str, seconds: int
-    ) -> AsyncIterator[Manifest]:
+    ) -> AsyncGenerator[Manifest]:
         """Yield the events since ``version``, for so long; then the API server ends it in order.
 
         Raises:

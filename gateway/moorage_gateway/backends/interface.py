@@ -6,9 +6,11 @@ Reads are answered from memory, which a watch keeps true; writes go to the truth
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal, Protocol
 
-from moorage_api.resources import ClaudeSession, SessionSpec
+from moorage_api.names import ANNOTATION_CREATION_ID
+from moorage_api.resources import ClaudeSession, SessionSpec, TemplateSpec
 
 
 class SessionMissing(LookupError):  # noqa: N818 - read as a sentence
@@ -16,22 +18,61 @@ class SessionMissing(LookupError):  # noqa: N818 - read as a sentence
 
 
 class SessionExists(ValueError):  # noqa: N818 - read as a sentence
-    """There is a session with this id already."""
+    """There is another session with this name already."""
 
 
 class BackendUnavailable(RuntimeError):  # noqa: N818 - read as a sentence
     """What runs the sessions does not answer."""
 
+    def __init__(
+        self, cause: str = "", *, retry_after: timedelta | None = None, undone: bool = False
+    ) -> None:
+        super().__init__(cause)
+        self.retry_after = retry_after
+        self.undone = undone
+        """Whether it is certain that nothing was done: an answer that got lost proves nothing."""
+
+
+class SessionRefused(ValueError):  # noqa: N818 - read as a sentence
+    """What runs the sessions will not have it. The message is a sentence for people."""
+
+    def __init__(self, message: str, *, forbidden: bool) -> None:
+        super().__init__(message)
+        self.message = message
+        self.forbidden = forbidden
+        """Whether that is for want of a permission or a quota: no other content would do."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session to create. The id is the caller's, so that a repeated create is found again."""
+    """A session to create.
 
-    session_id: str
+    The creation's id is the caller's, so that a repeated create is found again; the session's own
+    is given to it when it is created.
+    """
+
+    creation_id: str
     name: str
     spec: SessionSpec
     labels: dict[str, str]
-    annotations: dict[str, str]
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """What marks the session as the one of this creation."""
+        return {ANNOTATION_CREATION_ID: self.creation_id}
+
+    def made(self, session: ClaudeSession) -> bool:
+        """Return whether ``session`` is the one of this creation."""
+        return (
+            creation_id_of(session) == self.creation_id
+            and session.metadata.name == self.name
+            and session.spec.owner == self.spec.owner
+        )
+
+
+def creation_id_of(session: ClaudeSession) -> str | None:
+    """Return the id of the creation that the session says it comes from: a claim, no proof."""
+    return session.metadata.annotations.get(ANNOTATION_CREATION_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +87,12 @@ class SessionBackend(Protocol):
     """Sessions as resources: what should run and how it stands."""
 
     async def create(self, new: NewSession) -> ClaudeSession:
-        """Create a session.
+        """Create a session; one that was created with the same creation id is returned.
 
         Raises:
-            SessionExists: if there is one with this id.
-            BackendUnavailable: if it cannot be written down.
+            SessionExists: if there is another one with this name.
+            SessionRefused: if it may not be, or not like this.
+            BackendUnavailable: if it cannot be written down, or perhaps was.
         """
         ...
 
@@ -76,6 +118,14 @@ class SessionBackend(Protocol):
 
     async def delete(self, session_id: str) -> None:
         """Delete the session with all that runs for it. No error if there is none."""
+        ...
+
+    async def template(self, name: str) -> TemplateSpec | None:
+        """Return what sessions of this template have in common; None if there is none.
+
+        Raises:
+            BackendUnavailable: if that cannot be found out.
+        """
         ...
 
     def watch(self) -> AsyncIterator[SessionChange]:

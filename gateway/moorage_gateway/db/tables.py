@@ -53,6 +53,9 @@ sessions = Table(
     metadata,
     # The resource's UID: never reused, so a name made anew starts clean.
     Column("id", String(64), primary_key=True),
+    # Of those made through the gateway: what it chose before there was a resource. The row's own id
+    # too, until the resource's is known (decision record 0046).
+    Column("creation_id", String(64), nullable=True),
     Column("name", String(253), nullable=False),
     Column("owner_id", SafeText(128), nullable=True),
     Column("context", JSON, nullable=True),
@@ -69,7 +72,9 @@ sessions = Table(
     Index("ix_sessions_owner_created", "owner_id", "created_at"),
     Index("ix_sessions_owner_run", "owner_id", "run_requested_at"),
     Index("ix_sessions_gone", "gone_at"),
+    Index("uq_sessions_creation_id", "creation_id", unique=True),
 )
+_partial("ix_sessions_unmade", sessions.c.id, where=sessions.c.id == sessions.c.creation_id)
 _partial("ix_sessions_archived", sessions.c.id, where=sessions.c.archived.is_(True))
 
 messages = Table(

@@ -23,6 +23,7 @@ from moorage_gateway.db.tables import inputs
 from moorage_gateway.embedded.checks import HOST
 from moorage_gateway.embedded.options import Model, Options
 from moorage_gateway.embedded.refusals import BadUsage
+from moorage_gateway.metrics.instruments import Metrics
 from moorage_gateway.server import Server, make_server
 from moorage_gateway.settings import Settings, SettingsRefused, load_settings
 
@@ -80,8 +81,9 @@ class Gateway:
 
     @asynccontextmanager
     async def _open_backend(
-        self, settings: Settings, redis: Redis
+        self, settings: Settings, redis: Redis, metrics: Metrics
     ) -> AsyncIterator[SessionBackend]:
+        del metrics
         async with open_engine(settings.database_location, settings.database) as engine:
 
             async def open_inputs(session_id: str) -> bool:

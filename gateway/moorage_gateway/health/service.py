@@ -4,12 +4,16 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Final, Protocol
 
+from redis.asyncio import Redis
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.redis_client import ping
-from moorage_gateway.context import Context
+from moorage_gateway.backends.interface import SessionBackend
+from moorage_gateway.background import Supervisor
 from moorage_gateway.health.schemas import Checks, Health, Ready, ServiceDetail, Services, State
 from moorage_gateway.relay.repository import queue_depth
 
@@ -18,11 +22,47 @@ _QUEUE_SECONDS: Final = 30.0
 """An input that was not sent for so long waits for something that is broken."""
 
 
+class Running(Protocol):
+    """What of a process is asked: of one that serves the API, or of the recorder's."""
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The database."""
+
+    @property
+    def redis(self) -> Redis:
+        """Redis."""
+
+    @property
+    def backend(self) -> SessionBackend:
+        """The sessions."""
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """The background tasks."""
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The time."""
+
+    @property
+    def version(self) -> str:
+        """Of the program."""
+
+    @property
+    def started_at(self) -> datetime:
+        """When it began."""
+
+    @property
+    def closing(self) -> asyncio.Event:
+        """Set when it is about to end."""
+
+
 @dataclass(frozen=True, slots=True)
 class HealthService:
     """Health of one process and what it needs."""
 
-    context: Context
+    context: Running
 
     async def health(self) -> Health:
         """Return how everything is."""

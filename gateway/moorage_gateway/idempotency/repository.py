@@ -82,13 +82,13 @@ class KeyRepository:
         row = (await self._connection.execute(query)).first()
         return None if row is None else _claim(use, row)
 
-    async def finish(self, use: KeyUse, moment: datetime) -> None:
-        """Note that the object is whole."""
+    async def finish(self, use: KeyUse, object_id: str, moment: datetime) -> None:
+        """Note that the object is whole, and the id that it has then."""
         await self._connection.execute(
             update(keys)
             .where(keys.c.user_id == use.user_id, keys.c.scope == use.scope)
             .where(keys.c.key == use.key)
-            .values(done_at=moment)
+            .values(object_id=object_id, done_at=moment)
         )
 
 

@@ -24,6 +24,7 @@ _LAG_BUCKETS: Final = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300
 )  # fmt: skip
 _END_REASONS: Final = ("left", "slow", "deleted", "shutdown")
+_RESTART_REASONS: Final = ("listed", "expired", "failed")
 
 
 class HttpMetrics:
@@ -161,6 +162,30 @@ class RetentionMetrics:
         self._rows.labels(table).inc(count)
 
 
+class BackendMetrics:
+    """The watch of the sessions in a cluster."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self._restarts = Counter(
+            "moorage_watch_restarts",
+            "Beginnings anew of the watch of sessions: all was listed, what happened since was not "
+            "known any more (expired), or the API server failed.",
+            ["reason"],
+            registry=registry,
+        )
+        for reason in _RESTART_REASONS:
+            self._restarts.labels(reason)
+        self.unreadable = Gauge(
+            "moorage_sessions_unreadable",
+            "Sessions in the cluster that this version cannot read: they are left out.",
+            registry=registry,
+        )
+
+    def restarted(self, reason: str) -> None:
+        """Count a beginning anew."""
+        self._restarts.labels(reason).inc()
+
+
 class Metrics:
     """Everything that one process measures."""
 
@@ -172,6 +197,7 @@ class Metrics:
         self.relay = RelayMetrics(self.registry)
         self.jobs = JobMetrics(self.registry)
         self.retention = RetentionMetrics(self.registry)
+        self.backend = BackendMetrics(self.registry)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)

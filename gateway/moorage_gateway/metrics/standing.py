@@ -31,7 +31,8 @@ class Parts:
     engine: AsyncEngine
     redis: Mapping[str, Redis]
     hub: Hub
-    recorder: Recorder
+    recorder: Recorder | None
+    """None: another process records."""
 
 
 class Standing(Collector):
@@ -74,6 +75,8 @@ class Standing(Collector):
 
     def _recorder(self) -> Iterable[GaugeMetricFamily]:
         recorder = self._parts.recorder
+        if recorder is None:
+            return
         yield _gauge(
             "moorage_recorder_lag_seconds",
             "How long the recorder has known of the oldest event that is not in the database.",

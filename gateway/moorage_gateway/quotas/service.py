@@ -1,11 +1,12 @@
 """What can be done with quotas: keep to them, show them, set them for a user."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.resources import ClaudeSession
 from moorage_gateway.auth.access import id_of
+from moorage_gateway.backends.interface import creation_id_of
 from moorage_gateway.context import Context
 from moorage_gateway.errors import QuotaReached
 from moorage_gateway.quotas.repository import Override, QuotaRepository
@@ -73,4 +74,9 @@ class QuotaService:
             if session.spec.owner == user_id
         }
         moment = self.context.clock()
-        return usage(known, await repository.noted(user_id, moment - LAG), moment)
+        made = {creation_id_of(session): session_id for session_id, session in known.items()}
+        noted = [
+            replace(note, session_id=made.get(note.session_id, note.session_id))
+            for note in await repository.noted(user_id, moment - LAG)
+        ]
+        return usage(known, noted, moment)

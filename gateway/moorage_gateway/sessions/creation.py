@@ -2,13 +2,13 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from moorage_api.names import LABEL_MANAGED_BY, LABEL_OWNER, slug
-from moorage_api.resources import ClaudeSession, SessionSpec
-from moorage_api.resources.parts import MAX_PROMPT, Claude, Repository, SecretRef
+from moorage_api.resources import ClaudeSession, SessionSpec, TemplateSpec, resolve
+from moorage_api.resources.parts import MAX_PROMPT, Claude, Repository, SecretRef, TemplateRef
 from moorage_gateway.auth.access import id_of
 from moorage_gateway.backends.interface import NewSession
 from moorage_gateway.errors import Mistake, RequestInvalid, TooLarge, mistakes_in
@@ -19,10 +19,19 @@ from moorage_gateway.sessions.schemas import CreateSession
 
 _URLS: Final = ("https://", "http://")
 _SEE: Final = "GET /repositories lists those that you may use"
+_SPEC: Final = frozenset({"prompt", "interactive", "budget", "timeouts", "workspace"})
+"""What of a request is the spec's, if it is set: else it is the template's, or the default."""
+
 _ONE_OF: Final = "name one of projectPath, folderName and repository"
 
 
-def build(request: CreateSession, session_id: str, owner: str, sources: Sources) -> NewSession:
+def build(
+    request: CreateSession,
+    creation_id: str,
+    owner: str,
+    sources: Sources,
+    template: TemplateSpec | None = None,
+) -> NewSession:
     """Return the session that ``request`` asks for, on one of the owner's ``sources``.
 
     Raises:
@@ -31,36 +40,31 @@ def build(request: CreateSession, session_id: str, owner: str, sources: Sources)
     """
     if request.prompt is not None and len(request.prompt) > MAX_PROMPT:
         raise TooLarge("the prompt", MAX_PROMPT, "characters")
+    repository = _repository(request, sources, template)
+    given: dict[str, Any] = {
+        name: getattr(request, name) for name in _SPEC & request.model_fields_set
+    }
     if request.template is not None:
-        raise _wrong("template", "there are no templates here: leave it out")
-    repository = _repository(request, sources)
+        given["template_ref"] = TemplateRef(name=request.template)
     try:
-        spec = SessionSpec(
-            repository=repository,
-            prompt=request.prompt,
-            interactive=request.interactive,
-            owner=owner,
-            claude=_claude(request),
-            budget=request.budget,
-            timeouts=request.timeouts,
-            workspace=request.workspace,
-        )
+        spec = SessionSpec(repository=repository, owner=owner, claude=_claude(request), **given)
+        resolve(spec, template)
     except ValidationError as error:
         raise RequestInvalid(mistakes_in(error.errors())) from None
     return NewSession(
-        session_id=session_id,
-        name=slug(_stem(repository.url), session_id.replace("-", "")[:12]),
+        creation_id=creation_id,
+        name=slug(_stem(repository.url), creation_id.replace("-", "")[:12]),
         spec=spec,
         labels={LABEL_OWNER: slug(owner), LABEL_MANAGED_BY: "moorage-gateway"},
-        annotations={},
     )
 
 
 def row_of(request: CreateSession, new: NewSession, moment: datetime) -> SessionRow:
-    """Return the row that goes with the new session."""
+    """Return the row that goes with the new session, before there is a resource."""
     assert new.spec.repository is not None  # noqa: S101 - `build` never leaves it out
     return SessionRow(
-        id=new.session_id,
+        id=new.creation_id,
+        creation_id=new.creation_id,
         name=new.name,
         owner_id=new.spec.owner,
         context=request.context,
@@ -92,7 +96,10 @@ def row_for(session: ClaudeSession, moment: datetime) -> SessionRow:
     )
 
 
-def _repository(request: CreateSession, sources: Sources) -> Repository:
+def _repository(
+    request: CreateSession, sources: Sources, template: TemplateSpec | None
+) -> Repository:
+    """Return what to clone: what the request names, else the template's, if the owner may."""
     given = [
         name
         for name, value in (
@@ -102,6 +109,10 @@ def _repository(request: CreateSession, sources: Sources) -> Repository:
         )
         if value is not None
     ]
+    if not given and template is not None and template.repository is not None:
+        if not sources.allow(template.repository.url):
+            raise _wrong("template", f"you may create no sessions on its repository: {_SEE}")
+        return template.repository
     if len(given) != 1:
         raise _wrong(given[1] if given else "projectPath", _ONE_OF)
     field, known = given[0], None

@@ -1,21 +1,23 @@
 """Makes a session: its key, its row and its note in one transaction, then the resource.
 
-Whatever is cut off in between is found again by the key: the resource's id stands there before it
-is made, making it twice is one, and what is known to be made is never made again (record 0039).
+Key and row carry the creation's id until the resource is there, and then the resource's own. What
+is cut off in between is found again by the creation's id: making it twice is one, and what is known
+to be made is never made again (records 0039, 0046). Without a key `Adoption` finds it.
 """
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.resources import ClaudeSession
+from moorage_gateway.auth.access import id_of
 from moorage_gateway.auth.principal import Principal
-from moorage_gateway.backends.interface import NewSession, SessionExists
+from moorage_gateway.backends.interface import BackendUnavailable, NewSession
 from moorage_gateway.context import Context
-from moorage_gateway.errors import KeySpent, NotFound
+from moorage_gateway.errors import KeySpent, Mistake, RequestInvalid
 from moorage_gateway.idempotency.repository import Claim, KeyRepository, KeyUse
 from moorage_gateway.quotas.service import QuotaService
 from moorage_gateway.repositories.service import RepositoryService
@@ -48,11 +50,19 @@ class SessionMaker:
         new = await self._build(request, str(uuid.uuid4()))
         async with self.context.engine.begin() as connection:
             await self._write(connection, request, new)
+        session = await self._create(new)
+        async with self.context.engine.begin() as connection:
+            await SessionRepository(connection).adopt(session)
+        return session
+
+    async def _create(self, new: NewSession) -> ClaudeSession:
+        """Create the resource. If it may be there although that failed, its row stays."""
         try:
-            return await self._create(new)
-        except Exception:
-            async with self.context.engine.begin() as connection:
-                await SessionRepository(connection).remove(new.session_id)
+            return await self.context.backend.create(new)
+        except Exception as error:
+            if not isinstance(error, BackendUnavailable) or error.undone:
+                async with self.context.engine.begin() as connection:
+                    await SessionRepository(connection).remove(new.creation_id)
             raise
 
     async def _make_once(self, request: CreateSession, use: KeyUse) -> ClaudeSession:
@@ -71,7 +81,7 @@ class SessionMaker:
         keep = timedelta(hours=self.context.settings.http.idempotency_hours)
         async with self.context.engine.begin() as connection:
             claim = await KeyRepository(connection).claim(
-                use, new.session_id, self.context.clock(), keep
+                use, new.creation_id, self.context.clock(), keep
             )
             if claim.is_new:
                 await self._write(connection, request, new)
@@ -81,22 +91,29 @@ class SessionMaker:
         self, request: CreateSession, new: NewSession, use: KeyUse, claim: Claim
     ) -> ClaudeSession:
         """Make the resource; what fails here goes on with the next try."""
-        if not await self._is_written(claim.object_id):
+        async with self.context.engine.connect() as connection:
+            row = await SessionRepository(connection).of_creation(claim.object_id)
+        if row is None:
             raise KeySpent(use.key, "session", claim.object_id)  # deleted before it was whole
-        if new.session_id != claim.object_id:  # another request with the key was faster
-            new = await self._build(request, claim.object_id)
-        session = await self._create(new)
+        if row.id != claim.object_id:  # it was made, and somebody noticed
+            session = await self._appeared(use, row.id)
+        else:
+            if new.creation_id != row.id:  # another request with the key was faster
+                new = await self._build(request, row.id)
+            session = await self.context.backend.create(replace(new, name=row.name))
         async with self.context.engine.begin() as connection:
-            await KeyRepository(connection).finish(use, self.context.clock())
+            await SessionRepository(connection).adopt(session)
+            await KeyRepository(connection).finish(use, id_of(session), self.context.clock())
         return session
 
-    async def _is_written(self, session_id: str) -> bool:
-        async with self.context.engine.connect() as connection:
-            return await SessionRepository(connection).get(session_id) is not None
-
-    async def _build(self, request: CreateSession, session_id: str) -> NewSession:
+    async def _build(self, request: CreateSession, creation_id: str) -> NewSession:
         sources = await RepositoryService(self.context, self.principal).sources()
-        return build(request, session_id, self._owner, sources)
+        template = None
+        if request.template is not None:
+            template = await self.context.backend.template(request.template)
+            if template is None:
+                raise RequestInvalid([Mistake("template", "there is no template of this name")])
+        return build(request, creation_id, self._owner, sources, template)
 
     async def _write(
         self, connection: AsyncConnection, request: CreateSession, new: NewSession
@@ -105,20 +122,16 @@ class SessionMaker:
         row = row_of(request, new, self.context.clock())
         await SessionRepository(connection).add(row)
 
-    async def _create(self, new: NewSession) -> ClaudeSession:
-        """Create the resource, unless it is there."""
-        try:
-            return await self.context.backend.create(new)
-        except SessionExists:
-            session = await appeared(self.context.backend, new.session_id)
-            if session is None:
-                raise NotFound("session", new.session_id) from None
-            return session
-
     async def _standing(self, use: KeyUse, claim: Claim) -> ClaudeSession:
         """Return the session that was made, if it still is."""
-        written = await self._is_written(claim.object_id)
-        session = await appeared(self.context.backend, claim.object_id) if written else None
-        if session is None:
+        async with self.context.engine.connect() as connection:
+            row = await SessionRepository(connection).get(claim.object_id)
+        if row is None:
             raise KeySpent(use.key, "session", claim.object_id)
+        return await self._appeared(use, row.id)
+
+    async def _appeared(self, use: KeyUse, session_id: str) -> ClaudeSession:
+        session = await appeared(self.context.backend, session_id)
+        if session is None:
+            raise KeySpent(use.key, "session", session_id)
         return session

@@ -6,9 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.events import TurnOutcome
+from moorage_api.resources import ClaudeSession
+from moorage_gateway.backends.interface import creation_id_of
 from moorage_gateway.db.statements import insert_once
 from moorage_gateway.db.tables import sessions, turns
 from moorage_gateway.outbox import waiting_prompts
@@ -29,6 +33,8 @@ class SessionRow:
     updated_at: datetime
     last_accessed_at: datetime
     run_requested_at: datetime | None = None
+    creation_id: str | None = None
+    """What it was created under; its id too, until the resource's is known."""
 
 
 _COLUMNS = [sessions.c[name] for name in SessionRow.__slots__]
@@ -58,6 +64,51 @@ class SessionRepository:
         """Return the row, if there is one."""
         found = await self._rows([session_id])
         return found.get(session_id)
+
+    async def of_creation(self, creation_id: str) -> SessionRow | None:
+        """Return the row of the session that was created under this id, if there is one."""
+        query = select(*_COLUMNS).where(sessions.c.creation_id == creation_id)
+        row = (await self._connection.execute(query)).mappings().first()
+        return None if row is None else SessionRow(**row)
+
+    async def adopt(self, session: ClaudeSession) -> None:
+        """Make the row that was written before the session was there its own, if there is one.
+
+        What the session says of its creation is a claim: owner and name have to be the row's.
+        Whoever noticed the session first may have written a row for it: they become one.
+        """
+        uid, creation_id = session.metadata.uid, creation_id_of(session)
+        if uid is None or creation_id is None:
+            return
+        taken = await self._connection.execute(
+            delete(sessions)
+            .where(
+                sessions.c.id == creation_id,
+                sessions.c.creation_id == creation_id,
+                sessions.c.owner_id == session.spec.owner,
+                sessions.c.name == session.metadata.name,
+            )
+            .returning(sessions)
+        )
+        row = taken.mappings().first()
+        if row is not None:
+            await self._put({**row, "id": uid, "gone_at": None})
+
+    async def _put(self, values: Mapping[str, Any]) -> None:
+        """Write a row; where there is one with its id, what only a request could know."""
+        sqlite = self._connection.dialect.name == "sqlite"
+        statement = (sqlite_insert if sqlite else postgresql_insert)(sessions).values(**values)
+        known = ("creation_id", "context", "metadata", "project_path", "run_requested_at")
+        await self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["id"], set_={name: statement.excluded[name] for name in known}
+            )
+        )
+
+    async def unmade(self) -> list[str]:
+        """Return the creations whose session is not known to be there yet."""
+        query = select(sessions.c.id).where(sessions.c.id == sessions.c.creation_id)
+        return list((await self._connection.scalars(query)).all())
 
     async def recorded(self, session_ids: Sequence[str]) -> Recorded:
         """Return what is known of these sessions."""

@@ -12,6 +12,7 @@ from moorage_api.resources import Activity, Condition, Phase, Usage
 from moorage_api.resources.parts import (
     Budget,
     Claude,
+    ObjectName,
     PermissionMode,
     Repository,
     Timeouts,
@@ -60,7 +61,7 @@ class SessionMetadata(BaseModel):
 
 
 class CreateSession(RequestModel):
-    """A session to create: one of projectPath, folderName and repository says on what."""
+    """A session to create: projectPath, folderName, repository or the template says on what."""
 
     project_path: Annotated[
         str | None,
@@ -75,7 +76,12 @@ class CreateSession(RequestModel):
     ] = None
     repository: Annotated[Repository | None, Field(description="What to clone.")] = None
     template: Annotated[
-        str | None, Field(min_length=1, max_length=253, description="Name of a template.")
+        ObjectName | None,
+        Field(
+            pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
+            description="Name of a template, in the namespace where the gateway creates sessions: "
+            "its spec fills what is unset here.",
+        ),
     ] = None
     context: Annotated[JsonValue, Short, Field(description="Kept as it is, for the client.")] = None
     metadata: Annotated[

@@ -49,10 +49,6 @@ class SessionService:
         session = await SessionMaker(self.context, self.principal).make(request, key)
         return await self.describe(session)
 
-    async def _forget(self, session_id: str) -> None:
-        async with self.context.engine.begin() as connection:
-            await SessionRepository(connection).remove(session_id)
-
     async def find(self, query: SessionQuery) -> SessionPage:
         """Return the sessions that ``query`` asks for."""
         async with self.context.engine.connect() as connection:
@@ -114,7 +110,10 @@ class SessionService:
     async def delete(self, session: ClaudeSession) -> None:
         """Delete the session, what runs for it, and its history."""
         await self.context.backend.delete(id_of(session))
-        await self._forget(id_of(session))
+        async with self.context.engine.begin() as connection:
+            repository = SessionRepository(connection)
+            await repository.adopt(session)  # else a row of its creation might be left
+            await repository.remove(id_of(session))
 
     async def suspend(self, session: ClaudeSession, *, suspend: bool) -> SessionView:
         """Stop the session's runner and keep everything; or run it again."""

@@ -10,6 +10,7 @@ from moorage_api.settings import SettingsRefused, load
 from moorage_gateway.settings.base import PREFIX, Group, Words, is_loopback
 from moorage_gateway.settings.features import FileSettings, SessionSettings
 from moorage_gateway.settings.http import HttpSettings
+from moorage_gateway.settings.kubernetes import KubernetesSettings, RecorderSettings
 from moorage_gateway.settings.limits import LimitSettings, QuotaSettings
 from moorage_gateway.settings.login import LoginSettings, OidcSettings
 from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
@@ -23,12 +24,14 @@ __all__ = [
     "FileSettings",
     "Group",
     "HttpSettings",
+    "KubernetesSettings",
     "LimitSettings",
     "LogSettings",
     "LoginSettings",
     "MetricsSettings",
     "OidcSettings",
     "QuotaSettings",
+    "RecorderSettings",
     "RedisSettings",
     "RepositorySettings",
     "RetentionSettings",

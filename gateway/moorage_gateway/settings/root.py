@@ -11,6 +11,7 @@ from moorage_api.settings import EnvironmentSettings
 from moorage_gateway.settings.base import PREFIX, is_loopback
 from moorage_gateway.settings.features import FileSettings, SessionSettings
 from moorage_gateway.settings.http import HttpSettings
+from moorage_gateway.settings.kubernetes import KubernetesSettings, RecorderSettings
 from moorage_gateway.settings.limits import LimitSettings, QuotaSettings
 from moorage_gateway.settings.login import AuthMode, LoginSettings, OidcSettings
 from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
@@ -82,6 +83,8 @@ class Settings(EnvironmentSettings):
     oidc: OidcSettings = OidcSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
+    kubernetes: KubernetesSettings = KubernetesSettings()
+    recorder: RecorderSettings = RecorderSettings()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

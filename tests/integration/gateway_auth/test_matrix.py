@@ -147,8 +147,8 @@ async def put_session(gateway: Gateway, session_id: str, owner: str) -> None:
     """Have the session stand, whatever the last request did to it."""
     gateway.backend.sessions.pop(session_id, None)
     spec = SessionSpec(repository=Repository(url=REPOSITORY), owner=owner)
-    new = NewSession(session_id=session_id, name="s", spec=spec, labels={}, annotations={})
-    await gateway.backend.create(new)
+    new = NewSession(creation_id=session_id, name="s", spec=spec, labels={})
+    gateway.backend.place(new, session_id)
 
 
 async def key_of(gateway: Gateway, user: User, **fields: Any) -> Any:

@@ -86,6 +86,8 @@ QUERIES: Final[dict[str, Query]] = {
     "sessions archived": lambda c: SessionRepository(c).archived_ids(),
     "sessions shown": lambda c: SessionRepository(c).recorded(PAGE),
     "session changed": lambda c: SessionRepository(c).change(ONE, {"last_accessed_at": NOW}),
+    "session of a creation": lambda c: SessionRepository(c).of_creation("c"),
+    "sessions unmade": lambda c: SessionRepository(c).unmade(),
     "session removed": lambda c: SessionRepository(c).remove(ONE),
     # History.
     "heads": lambda c: MessageRepository(c).heads(ONE, None, 101),
@@ -121,7 +123,7 @@ QUERIES: Final[dict[str, Query]] = {
     "quota locked": lambda c: QuotaRepository(c).lock(user_id(5)),
     "key claimed": lambda c: KeyRepository(c).claim(_KEY, "x", NOW, _DAY),
     "key found": lambda c: KeyRepository(c).find(_KEY, NOW),
-    "key finished": lambda c: KeyRepository(c).finish(_KEY, NOW),
+    "key finished": lambda c: KeyRepository(c).finish(_KEY, "x", NOW),
     # Who asks.
     "sign-in": lambda c: IdentityRepository(c).sign_in("sign-in-5", NOW),
     "sign-ins of streams": lambda c: IdentityRepository(c).sign_ins(["sign-in-5"], NOW),

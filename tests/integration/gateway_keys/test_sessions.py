@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,11 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
+from moorage_api.resources import SessionSpec
+from moorage_api.resources.parts import Repository
+from moorage_gateway.backends.interface import NewSession
 from moorage_gateway.db.tables import idempotency_keys
+from moorage_gateway.sessions.repository import SessionRepository
 from moorage_gateway.settings import Settings
 from moorage_testing.backend import MemoryBackend
 from moorage_testing.gateway import (
@@ -185,10 +190,12 @@ async def test_a_crash_half_way_is_gone_on_with(
         async with gateway.context.engine.connect() as connection:
             promised = (await connection.scalars(select(idempotency_keys.c.object_id))).one()
         if made:  # the resource was written, the answer was not
-            template = backend.sessions[await gateway.create()]
-            meta = template.metadata.model_copy(update={"uid": promised, "name": "made"})
-            backend._put(template.model_copy(update={"metadata": meta}))
+            async with gateway.context.engine.connect() as connection:
+                row = await SessionRepository(connection).get(promised)
+            assert row is not None
+            spec = SessionSpec(repository=Repository(url=REPOSITORY), owner=row.owner_id)
+            backend.place(NewSession(promised, row.name, spec, {}), str(uuid.uuid4()))
         answers = [await create(gateway) for _ in range(2)]
-        assert [(answer.status_code, answer.json()["id"]) for answer in answers] == [
-            (201, promised)
-        ] * 2
+        assert {answer.status_code for answer in answers} == {201}
+        assert len(backend.sessions) == 1
+        assert {answer.json()["id"] for answer in answers} == set(backend.sessions)

@@ -47,7 +47,7 @@ class Place:
         """Add a session that is there, made long ago."""
         session_id = random_id()
         spec = SessionSpec(repository=Repository(url=REPOSITORY))
-        await self.backend.create(NewSession(session_id, "s", spec, labels={}, annotations={}))
+        self.backend.place(NewSession(session_id, "s", spec, labels={}), session_id)
         self.backend.stand(session_id, activity=activity)
         began = self.clock() - timedelta(days=100)
         await self.write(

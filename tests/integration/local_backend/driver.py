@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from moorage_api.base import now
 from moorage_api.resources import ClaudeSession, Phase, SessionSpec
+from moorage_gateway.auth.access import id_of
 from moorage_gateway.backends.interface import NewSession
 from moorage_gateway.backends.local import LocalBackend, LocalSettings
 
@@ -85,14 +86,18 @@ def new_session(prompt: str, **spec: Any) -> NewSession:
         "prompt": prompt,
         "retry": {"backoff": "1ms"},
     }
-    session_id = str(uuid4())
+    creation_id = str(uuid4())
     return NewSession(
-        session_id=session_id,
-        name=f"s-{session_id[:8]}",
+        creation_id=creation_id,
+        name=f"s-{creation_id[:8]}",
         spec=SessionSpec.model_validate(values | spec),
         labels={},
-        annotations={},
     )
+
+
+async def create(backend: LocalBackend, new: NewSession) -> str:
+    """Create a session and return its id."""
+    return id_of(await backend.create(new))
 
 
 async def until(

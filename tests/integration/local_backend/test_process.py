@@ -14,67 +14,61 @@ from moorage_gateway.backends.local import LocalBackend
 from moorage_gateway.backends.local.policy import SILENT_LIMIT
 from moorage_testing.redis import running_redis
 
-from .driver import Driver, eventually, gone, new_session, present, until, until_phase
+from .driver import Driver, create, eventually, gone, new_session, present, until, until_phase
 
 
 async def test_what_ran_runs_again_after_a_restart_and_what_was_suspended_does_not(
     driver: Driver,
 ) -> None:
-    running, suspended, done = new_session("ready"), new_session("ready"), new_session("exit 0")
     async with driver.backend() as backend:
-        for each in (running, suspended, done):
-            await backend.create(each)
-        await until_phase(backend, running.session_id, Phase.READY)
-        await until_phase(backend, done.session_id, Phase.SUCCEEDED)
-        await until_phase(backend, suspended.session_id, Phase.READY)
-        await backend.suspend(suspended.session_id, suspend=True)
-        await until_phase(backend, suspended.session_id, Phase.SUSPENDED)
-    assert not present(driver.pid(running.session_id))
+        ids = [await create(backend, new_session(each)) for each in ("ready", "ready", "exit 0")]
+        running, suspended, done = ids
+        await until_phase(backend, running, Phase.READY)
+        await until_phase(backend, done, Phase.SUCCEEDED)
+        await until_phase(backend, suspended, Phase.READY)
+        await backend.suspend(suspended, suspend=True)
+        await until_phase(backend, suspended, Phase.SUSPENDED)
+    assert not present(driver.pid(running))
     async with driver.backend() as backend:
-        assert [each.metadata.uid for each in backend.list()] == [
-            each.session_id for each in (running, suspended, done)
-        ]
-        await until_phase(backend, running.session_id, Phase.READY)
-        assert backend.get(suspended.session_id).status.phase is Phase.SUSPENDED
-        assert backend.get(done.session_id).status.phase is Phase.SUCCEEDED
-    starts = [driver.starts(each.session_id) for each in (running, suspended, done)]
+        assert [each.metadata.uid for each in backend.list()] == ids
+        await until_phase(backend, running, Phase.READY)
+        assert backend.get(suspended).status.phase is Phase.SUSPENDED
+        assert backend.get(done).status.phase is Phase.SUCCEEDED
+    starts = [driver.starts(each) for each in ids]
     assert starts == [2, 1, 1]
 
 
 async def test_closing_leaves_nothing_not_even_of_a_stubborn_runner(driver: Driver) -> None:
     new = [new_session("stubborn; orphan; ready") for _ in range(3)]
     async with driver.backend(grace_seconds=0.3, max_starting=3) as backend:
-        for each in new:
-            await backend.create(each)
-        for each in new:
-            await until_phase(backend, each.session_id, Phase.READY)
-    for each in new:
-        assert not present(driver.pid(each.session_id))
-        assert not present(driver.pid(each.session_id, "orphan"))
+        ids = [await create(backend, each) for each in new]
+        for each in ids:
+            await until_phase(backend, each, Phase.READY)
+    for each in ids:
+        assert not present(driver.pid(each))
+        assert not present(driver.pid(each, "orphan"))
 
 
 async def test_hurry_cuts_the_grace_short(driver: Driver) -> None:
     new = new_session("stubborn; ready")
     async with driver.backend(grace_seconds=600) as backend:
-        await backend.create(new)
-        await until_phase(backend, new.session_id, Phase.READY)
+        new_id = await create(backend, new)
+        await until_phase(backend, new_id, Phase.READY)
         backend.hurry()
-        assert await asyncio.to_thread(gone, driver.pid(new.session_id))
+        assert await asyncio.to_thread(gone, driver.pid(new_id))
 
 
 async def test_sessions_beyond_the_limit_wait_in_line(driver: Driver) -> None:
-    first, second, third = (new_session("ready") for _ in range(3))
     async with driver.backend(max_running=1) as backend:
-        for each in (first, second, third):
-            await backend.create(each)
-        await until_phase(backend, first.session_id, Phase.READY)
+        first, second, third = [await create(backend, new_session("ready")) for _ in range(3)]
+        await until_phase(backend, first, Phase.READY)
         for number, each in enumerate((second, third), start=1):
-            waiting = await until(backend, each.session_id, _waits_in_place(number))
+            waiting = await until(backend, each, _waits_in_place(number))
             assert waiting.status.phase is Phase.PENDING
-        await backend.delete(first.session_id)
-        await until_phase(backend, second.session_id, Phase.READY)
-        await backend.suspend(second.session_id, suspend=True)
-        await until_phase(backend, third.session_id, Phase.READY)
+        await backend.delete(first)
+        await until_phase(backend, second, Phase.READY)
+        await backend.suspend(second, suspend=True)
+        await until_phase(backend, third, Phase.READY)
 
 
 def _waits_in_place(number: int) -> Callable[[ClaudeSession], bool]:
@@ -86,13 +80,13 @@ async def test_a_new_session_takes_the_spare_and_another_is_kept(driver: Driver)
     async with driver.backend(warm=True, sweep_seconds=0.05) as backend:
         spare = await _spare(driver.home)
         new = new_session("ready")
-        await backend.create(new)
-        await until_phase(backend, new.session_id, Phase.READY)
-        seen = driver.environment(new.session_id)
+        new_id = await create(backend, new)
+        await until_phase(backend, new_id, Phase.READY)
+        seen = driver.environment(new_id)
         assert "MOORAGE_SESSION_ID" not in seen["process"]
-        assert seen["binding"]["MOORAGE_SESSION_ID"] == new.session_id
+        assert seen["binding"]["MOORAGE_SESSION_ID"] == new_id
         assert not spare.exists()
-        log = driver.workspace(new.session_id).parent / "runner.log"
+        log = driver.workspace(new_id).parent / "runner.log"
         assert log.read_text() == "stand-in runs\n"
         await _spare(driver.home)
     assert list((driver.home / "spares").iterdir()) == []
@@ -119,15 +113,15 @@ async def test_a_spare_that_died_is_no_hindrance(driver: Driver, tmp_path: Path)
         await _spare(driver.home)
         for _ in range(2):
             new = new_session("ready")
-            await backend.create(new)
-            await until_phase(backend, new.session_id, Phase.READY)
+            new_id = await create(backend, new)
+            await until_phase(backend, new_id, Phase.READY)
 
 
 async def test_a_runner_that_cannot_be_started_fails_with_a_sentence(driver: Driver) -> None:
     async with driver.backend(runner=("/no/such/runner",)) as backend:
         new = new_session("ready", retry={"limit": 0})
-        await backend.create(new)
-        session = await until_phase(backend, new.session_id, Phase.FAILED)
+        new_id = await create(backend, new)
+        session = await until_phase(backend, new_id, Phase.FAILED)
         assert session.status.message is not None
         assert "ended with code 127" in session.status.message
 
@@ -140,9 +134,9 @@ async def test_a_runner_knows_nothing_of_the_gateways_environment(
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     async with driver.backend() as backend:
         new = new_session("ready")
-        await backend.create(new)
-        await until_phase(backend, new.session_id, Phase.READY)
-        seen = driver.environment(new.session_id)["process"]
+        new_id = await create(backend, new)
+        await until_phase(backend, new_id, Phase.READY)
+        seen = driver.environment(new_id)["process"]
     assert "AWS_SECRET_ACCESS_KEY" not in seen
     assert "ANTHROPIC_API_KEY" not in seen
     assert "HOME" not in seen
@@ -158,12 +152,12 @@ def _mode(path: str) -> int:
 async def test_an_unreadable_session_does_not_keep_the_others_from_running(driver: Driver) -> None:
     new = new_session("ready")
     async with driver.backend() as backend:
-        await backend.create(new)
+        new_id = await create(backend, new)
     broken = driver.home / "sessions" / "broken"
     broken.mkdir()
     (broken / "session.json").write_text("{")
     async with driver.backend() as backend:
-        await until_phase(backend, new.session_id, Phase.READY)
+        await until_phase(backend, new_id, Phase.READY)
         assert len(backend.list()) == 1
     assert (broken / "session.json").read_text() == "{"
 
@@ -181,34 +175,34 @@ async def test_a_watch_ends_with_the_backend(driver: Driver) -> None:
 async def test_a_runner_that_hangs_is_killed_and_started_again(driver: Driver) -> None:
     async with driver.backend(sweep_seconds=0.05) as backend:
         new = new_session("stubborn; ready")
-        await backend.create(new)
-        await until_phase(backend, new.session_id, Phase.READY)
-        pid = driver.pid(new.session_id)
+        new_id = await create(backend, new)
+        await until_phase(backend, new_id, Phase.READY)
+        pid = driver.pid(new_id)
         for _ in range(SILENT_LIMIT // 5 + 1):
             driver.ahead += timedelta(seconds=5)
             await _swept(backend)
         assert await asyncio.to_thread(gone, pid)
-        await until(backend, new.session_id, lambda each: each.status.attempts == 1)
+        await until(backend, new_id, lambda each: each.status.attempts == 1)
 
 
 async def _swept(backend: LocalBackend) -> None:
     """Wait until the loop has gone round: a session that comes and goes tells."""
     passing = new_session("never", suspend=True)
-    await backend.create(passing)
-    await until_phase(backend, passing.session_id, Phase.SUSPENDED)
-    await backend.delete(passing.session_id)
+    passing_id = await create(backend, passing)
+    await until_phase(backend, passing_id, Phase.SUSPENDED)
+    await backend.delete(passing_id)
 
 
 async def test_a_machine_that_slept_does_not_make_its_runners_look_hung(driver: Driver) -> None:
     async with driver.backend(sweep_seconds=0.05) as backend:
         new = new_session("ready", timeouts={"idle": "300d", "lifetime": "300d"})
-        await backend.create(new)
-        await until_phase(backend, new.session_id, Phase.READY)
+        new_id = await create(backend, new)
+        await until_phase(backend, new_id, Phase.READY)
         driver.ahead += timedelta(hours=8)
         for _ in range(3):
             await _swept(backend)
-        assert backend.get(new.session_id).status.phase is Phase.READY
-        assert driver.starts(new.session_id) == 1
+        assert backend.get(new_id).status.phase is Phase.READY
+        assert driver.starts(new_id) == 1
 
 
 async def test_redis_may_go_away_and_come_back(tmp_path: Path) -> None:
@@ -217,12 +211,12 @@ async def test_redis_may_go_away_and_come_back(tmp_path: Path) -> None:
             driver = Driver(tmp_path, redis, server.url)
             async with driver.backend() as backend:
                 before, during = new_session("ready"), new_session("ready", retry={"limit": 100})
-                await backend.create(before)
-                await until_phase(backend, before.session_id, Phase.READY)
+                before_id = await create(backend, before)
+                await until_phase(backend, before_id, Phase.READY)
                 server.stop()
-                await backend.create(during)
-                await until(backend, during.session_id, lambda each: each.status.attempts > 0)
-                assert backend.get(before.session_id).status.phase is Phase.READY
+                during_id = await create(backend, during)
+                await until(backend, during_id, lambda each: each.status.attempts > 0)
+                assert backend.get(before_id).status.phase is Phase.READY
                 server.start()
-                await until_phase(backend, during.session_id, Phase.READY)
-                assert driver.starts(before.session_id) == 1
+                await until_phase(backend, during_id, Phase.READY)
+                assert driver.starts(before_id) == 1

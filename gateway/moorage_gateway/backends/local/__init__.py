@@ -8,7 +8,6 @@
 - store: sessions as files
 - live: what runners say of themselves in Redis
 - runners: starts runners, keeps one warm
-- changes: tells watchers
 - backend: the interface to sessions, and the loop that keeps them as they should be
 """
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-import re
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 
 from moorage_api.base import now
 from moorage_api.live import LiveStates
-from moorage_api.resources import ClaudeSession, ObjectMeta
+from moorage_api.resources import ClaudeSession, ObjectMeta, TemplateSpec
+from moorage_gateway.backends.changes import Changes
 from moorage_gateway.backends.interface import (
     BackendUnavailable,
     NewSession,
@@ -20,7 +21,6 @@ from moorage_gateway.backends.interface import (
     SessionExists,
 )
 from moorage_gateway.backends.local import lifecycle
-from moorage_gateway.backends.local.changes import Changes
 from moorage_gateway.backends.local.processes import Lifeline
 from moorage_gateway.backends.local.reconciler import Parts, Reconciler
 from moorage_gateway.backends.local.records import Record, Records
@@ -29,7 +29,6 @@ from moorage_gateway.backends.local.settings import LocalSettings
 from moorage_gateway.backends.local.store import SessionStore
 
 _INSIST: Final = 0.5
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 
 async def _none_open(session_id: str) -> bool:
@@ -46,6 +45,7 @@ class LocalBackend:
         self._clock = parts.clock
         self._reconciler = Reconciler(parts)
         self._live = parts.live
+        self._creating = asyncio.Lock()
         self._loop: asyncio.Task[None]
         self._hints: asyncio.Task[None]
 
@@ -113,14 +113,18 @@ class LocalBackend:
 
     async def create(self, new: NewSession) -> ClaudeSession:
         """Create a session."""
-        if not _ID.fullmatch(new.session_id):
-            msg = f"{new.session_id!r} cannot be a session's id"
-            raise ValueError(msg)
-        if new.session_id in self._records:
-            raise SessionExists(new.session_id)
+        async with self._creating:
+            found = self._records.named(new.name)
+            if found is None:
+                return await self._add(new)
+            if not new.made(found.session):
+                raise SessionExists(new.name)
+            return found.session
+
+    async def _add(self, new: NewSession) -> ClaudeSession:
         metadata = ObjectMeta(
             name=new.name,
-            uid=new.session_id,
+            uid=str(uuid.uuid4()),
             labels=new.labels,
             annotations=new.annotations,
             generation=1,
@@ -130,7 +134,9 @@ class LocalBackend:
         try:
             record = await self._records.add(ClaudeSession(metadata=metadata, spec=new.spec))
         except OSError as error:
-            raise BackendUnavailable(f"cannot be written down: {error.strerror}") from error
+            raise BackendUnavailable(
+                f"cannot be written down: {error.strerror}", undone=True
+            ) from error
         self._reconciler.kick([record.id])
         return record.session
 
@@ -153,6 +159,11 @@ class LocalBackend:
         record = self._records.find(session_id)
         if record is not None and not record.deleted:
             await self._change(record, lifecycle.delete(record.session, self._clock()))
+
+    async def template(self, name: str) -> TemplateSpec | None:
+        """Return None: there are no templates here."""
+        del name
+        return None
 
     def watch(self) -> AsyncIterator[SessionChange]:
         """Yield every present session as changed, then each change, until closed."""

@@ -8,8 +8,8 @@ from datetime import datetime
 import structlog
 
 from moorage_api.resources import ClaudeSession
+from moorage_gateway.backends.changes import Changes
 from moorage_gateway.backends.interface import SessionChange, SessionMissing
-from moorage_gateway.backends.local.changes import Changes
 from moorage_gateway.backends.local.observation import Observed
 from moorage_gateway.backends.local.processes import GuardedProcess
 from moorage_gateway.backends.local.status import describe
@@ -48,15 +48,11 @@ class Records:
         self._store = store
         self._changes = changes
         self._records: dict[str, Record] = {}
-        self._adding: set[str] = set()
         self._writing = asyncio.Lock()
 
     def __iter__(self) -> Iterator[Record]:
         """Iterate over all, deleted ones that are not removed yet too."""
         return iter(list(self._records.values()))
-
-    def __contains__(self, session_id: str) -> bool:
-        return session_id in self._records or session_id in self._adding
 
     def find(self, session_id: str) -> Record | None:
         """Return the session's record, also of a deleted session."""
@@ -72,6 +68,11 @@ class Records:
         if record is None or record.deleted:
             raise SessionMissing(session_id)
         return record
+
+    def named(self, name: str) -> Record | None:
+        """Return the session of this name that is not deleted, if there is one."""
+        present = (each for each in self._records.values() if not each.deleted)
+        return next((each for each in present if each.session.metadata.name == name), None)
 
     def visible(self) -> list[ClaudeSession]:
         """Return all sessions that are not deleted, oldest first."""
@@ -93,11 +94,7 @@ class Records:
             OSError: if it cannot be written.
         """
         record = Record(session, written=session)
-        self._adding.add(record.id)
-        try:
-            await asyncio.to_thread(self._store.save, session, durable=True)
-        finally:
-            self._adding.discard(record.id)
+        await asyncio.to_thread(self._store.save, session, durable=True)
         self._records[record.id] = record
         self._changes.tell(SessionChange("changed", session))
         return record
