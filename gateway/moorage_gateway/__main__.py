@@ -55,8 +55,19 @@ def _parser() -> argparse.ArgumentParser:
         ("migrate", "bring the database's tables to this version"),
     ):
         commands.add_parser(name, help=text, description=text)
-    commands.choices["migrate"].add_argument(
+    migrate = commands.choices["migrate"]
+    migrate.add_argument(
         "--to", default="head", metavar="REVISION", help="another one, also an older one, or base"
+    )
+    migrate.add_argument(
+        "--check", action="store_true", help="change nothing: wait until somebody else has done it"
+    )
+    migrate.add_argument(
+        "--patience",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long to wait for the database, or with --check for its tables",
     )
     text = "make an account that is an admin; the password is asked for, or read from stdin"
     admin = commands.add_parser("create-admin", help=text, description=text)
@@ -116,10 +127,25 @@ def _rotate_keys(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
-    from moorage_gateway.db.migrate import migrate  # noqa: PLC0415 - slow to import
+    from moorage_gateway.db.migrate import DatabaseNewer, migrate  # noqa: PLC0415 - slow to import
+    from moorage_gateway.db.waiting import (  # noqa: PLC0415
+        DatabaseAway,
+        TablesBehind,
+        await_database,
+        await_tables,
+    )
 
-    migrate(settings.database_location, settings.database, arguments.to)
-    sys.stdout.write(f"The tables are at {arguments.to}.\n")
+    place = (settings.database_location, settings.database)
+    try:
+        if arguments.check:
+            await_tables(*place, arguments.patience)
+        else:
+            await_database(*place, arguments.patience)
+            migrate(*place, arguments.to)
+    except (DatabaseAway, DatabaseNewer, TablesBehind) as error:
+        sys.stderr.write(f"moorage: {error}\n")
+        return 1
+    sys.stdout.write(f"The tables are at {'this version' if arguments.check else arguments.to}.\n")
     return 0
 
 
