@@ -17,6 +17,19 @@ from moorage_api.resources.parts import ResourceList
 from moorage_api.settings import EnvironmentSettings, Group, Words, rows
 
 
+class ModelKeySettings(Group):
+    """A key for the model itself, where no credential proxy holds it."""
+
+    secret: Annotated[
+        str | None,
+        Field(
+            description="A Secret in each session's namespace, which the agent gets its key from, "
+            "as ANTHROPIC_API_KEY, and can read. Empty: a token of the session's own."
+        ),
+    ] = None
+    key: Annotated[str, Field(min_length=1, description="The key in that Secret.")] = "api-key"
+
+
 class PodSettings(Group):
     """What all session pods have in common."""
 
@@ -33,6 +46,10 @@ class PodSettings(Group):
     proxy_url: Annotated[
         str, Field(min_length=1, description="The credential proxy: ANTHROPIC_BASE_URL of pods.")
     ]
+    model_key: ModelKeySettings = ModelKeySettings()
+    priority_class: Annotated[
+        str | None, Field(description="PriorityClass of pods whose spec names none.")
+    ] = None
     claude_path: Annotated[
         str, Field(description="In the runner's image: the shim that runs Claude in the agent.")
     ] = "/opt/moorage/bin/claude"

@@ -92,8 +92,8 @@ class RunnerSettings(BaseModel):
 
     @model_validator(mode="after")
     def _may_use_the_model(self) -> Self:
-        if not self.auth_token and not self.api_key:
-            msg = "ANTHROPIC_AUTH_TOKEN (or ANTHROPIC_API_KEY) must be set"
+        if not (self.auth_token or self.api_key or self.agent_socket):
+            msg = "ANTHROPIC_AUTH_TOKEN (or ANTHROPIC_API_KEY) must be set, unless an agent has it"
             raise ValueError(msg)
         return self
 

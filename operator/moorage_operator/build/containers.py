@@ -38,13 +38,14 @@ def runner_container(subject: Subject, settings: PodSettings) -> Manifest:
         "env": [
             _value("MOORAGE_SESSION_ID", subject.uid),
             _value("MOORAGE_SESSION_SPEC", f"{SPEC_FOLDER}/{KEY_SPEC}"),
-            _secret("MOORAGE_REDIS_URL", subject, KEY_REDIS),
+            _secret("MOORAGE_REDIS_URL", subject.name, KEY_REDIS),
             _value("MOORAGE_WORKSPACE", WORKSPACE),
             _value("MOORAGE_CLAUDE_PATH", settings.claude_path),
             _value("MOORAGE_AGENT_SOCKET", f"{SOCKET_FOLDER}/agent.sock"),
             _value("MOORAGE_TERMINATION_LOG", _TERMINATION_LOG),
             _value("MOORAGE_GRACE_SECONDS", str(settings.grace_seconds - _GRACE_MARGIN)),
-            *_proxy(subject, settings),
+            _value("ANTHROPIC_BASE_URL", settings.proxy_url),
+            *_token(subject, settings),
         ],
         "resources": {
             "requests": settings.runner_requests.model_dump(by_alias=True, exclude_none=True),
@@ -72,7 +73,8 @@ def agent_container(subject: Subject, settings: PodSettings) -> Manifest:
             _value("HOME", f"{WORKSPACE}/home"),
             _value("MOORAGE_WORKSPACE", WORKSPACE),
             _value("MOORAGE_AGENT_SOCKET", f"{SOCKET_FOLDER}/agent.sock"),
-            *_proxy(subject, settings),
+            _value("ANTHROPIC_BASE_URL", settings.proxy_url),
+            *(_model_key(settings) or _token(subject, settings)),
         ],
         "resources": {
             "requests": resources.requests.model_dump(by_alias=True, exclude_none=True),
@@ -126,16 +128,22 @@ def _shared_mounts() -> list[Manifest]:
     ]
 
 
-def _proxy(subject: Subject, settings: PodSettings) -> list[Manifest]:
-    return [
-        _value("ANTHROPIC_BASE_URL", settings.proxy_url),
-        _secret("ANTHROPIC_AUTH_TOKEN", subject, KEY_TOKEN),
-    ]
+def _token(subject: Subject, settings: PodSettings) -> list[Manifest]:
+    """Return the session's token at the proxy: none where the agent has the model's key."""
+    if settings.model_key.secret:
+        return []
+    return [_secret("ANTHROPIC_AUTH_TOKEN", subject.name, KEY_TOKEN)]
+
+
+def _model_key(settings: PodSettings) -> list[Manifest]:
+    """Return the model's key, for the agent alone: the runner needs none."""
+    source = settings.model_key
+    return [_secret("ANTHROPIC_API_KEY", source.secret, source.key)] if source.secret else []
 
 
 def _value(name: str, value: str) -> Manifest:
     return {"name": name, "value": value}
 
 
-def _secret(name: str, subject: Subject, key: str) -> Manifest:
-    return {"name": name, "valueFrom": {"secretKeyRef": {"name": subject.name, "key": key}}}
+def _secret(variable: str, secret: str, key: str) -> Manifest:
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}

@@ -115,6 +115,6 @@ def _wishes(subject: Subject, settings: PodSettings) -> Manifest:
         "tolerations": [
             each.model_dump(by_alias=True, exclude_none=True) for each in spec.tolerations
         ],
-        "priorityClassName": spec.priority_class_name,
+        "priorityClassName": spec.priority_class_name or settings.priority_class,
     }
     return {key: value for key, value in wishes.items() if value not in (None, [], {})}

@@ -25,7 +25,7 @@ from moorage_operator.build import (
 )
 from moorage_operator.build.pod import mark_patch
 from moorage_operator.digest import spec_digest
-from moorage_operator.settings import PodSettings
+from moorage_operator.settings import ModelKeySettings, PodSettings
 
 from .builders import UID, session
 from .restricted import violations
@@ -34,6 +34,9 @@ EXPECTED = Path(__file__).parent / "manifests"
 LOGIN = Login(SecretStr("redis://session:login@redis:6379/0"), SecretStr("token"))
 POD = PodSettings(
     runner_image="moorage-runner:1", agent_image="moorage-agent:1", proxy_url="http://proxy:8080"
+)
+KEYED = POD.model_copy(
+    update={"model_key": ModelKeySettings(secret="model-key"), "priority_class": "sessions"}
 )
 HARD = POD.model_copy(update={"host_users": False, "pull_secrets": ("pull",), "grace_seconds": 300})
 
@@ -69,6 +72,7 @@ def subject(made: ClaudeSession, template: TemplateSpec | None = None) -> Subjec
 CASES: dict[str, Any] = {
     "pod": build_pod(subject(plain()), POD),
     "pod-with-all-wishes": build_pod(subject(rich(), TemplateSpec()), HARD),
+    "pod-with-the-model-s-key": build_pod(subject(plain()), KEYED),
     "secret": build_secret(subject(plain()), LOGIN),
     "claim": build_claim(subject(plain())),
     "claim-of-a-class": build_claim(
@@ -88,6 +92,13 @@ def test_it_is_built_as_expected(name: str) -> None:
 
 def test_no_file_is_left_of_a_manifest_that_is_not_built_any_more() -> None:
     assert {path.stem for path in EXPECTED.iterdir()} == set(CASES)
+
+
+def test_the_model_s_key_is_the_agent_s_alone() -> None:
+    runner, agent = CASES["pod-with-the-model-s-key"]["spec"]["containers"]
+    assert "model-key" not in str(runner)
+    assert "model-key" in str(agent)
+    assert "ANTHROPIC_AUTH_TOKEN" not in str((runner, agent))
 
 
 quantities = st.sampled_from(["500m", "1", "2Gi", "10Gi"])

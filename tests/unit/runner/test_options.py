@@ -59,6 +59,15 @@ def test_claude_proves_itself_with_what_was_given_and_nothing_of_the_spec() -> N
     assert "ANTHROPIC_AUTH_TOKEN" not in with_key
 
 
+def test_where_the_agent_has_the_key_nothing_is_handed_to_it() -> None:
+    own = SETTINGS.model_dump(by_alias=True, exclude={"auth_token"}, exclude_none=True)
+    in_pod = {"MOORAGE_AGENT_SOCKET": "/run/agent.sock", "MOORAGE_CLAUDE_PATH": "/bin/claude"}
+    settings = RunnerSettings.model_validate(own | in_pod)
+    environment = build_options(settings, SPEC, conversation(resume=False)).env
+    assert environment["ANTHROPIC_BASE_URL"] == "http://proxy"
+    assert not {"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"} & environment.keys()
+
+
 def test_the_spec_changes_no_variable_of_ours_and_no_secret_gets_in() -> None:
     options = build_options(SETTINGS, SPEC, conversation(resume=False))
     assert options.env["HOME"] == "/w/home"
