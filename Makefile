@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PARTS := crds operator gateway runner-image tests
-PACKAGES := $(wildcard crds/moorage_* operator/moorage_* gateway/moorage_* runner-image/moorage_*)
+PARTS := charts crds operator gateway runner-image tests
+PACKAGES := $(wildcard charts/moorage_* crds/moorage_* operator/moorage_* gateway/moorage_* runner-image/moorage_*)
 # Two workers: the tests that matter most run real servers, which want the other half of a core.
 WORKERS ?= 2
 ARGS ?=
@@ -32,11 +32,13 @@ run: $(STAMP) ## run Moorage here, with a session at once: REPO=<url or path> PR
 run: export REPO := $(REPO)
 run: export PROMPT := $(value PROMPT)
 
-generate: $(STAMP) ## write what is generated from the code: CRDs, OpenAPI, settings page
+generate: $(STAMP) ## write what is generated from the code: CRDs, OpenAPI, settings, the chart's values
 	$(BIN)/python -m moorage_api.crdgen crds
+	$(BIN)/python -m moorage_api.crdgen charts/moorage/files/crds
 	$(BIN)/python -m moorage_gateway.generate docs
 	$(BIN)/python -m moorage_operator.settings docs/operator-settings.md
 	$(BIN)/python -m moorage_gateway.credential_proxy.settings docs/proxy-settings.md
+	$(BIN)/python -m moorage_chart charts/moorage docs
 
 format: $(STAMP) ## format the code
 	$(BIN)/ruff format $(PARTS)

@@ -52,7 +52,7 @@ def _reachable(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 
-def _becoming() -> dict[str, Any]:
+def becoming() -> dict[str, Any]:
     """Return what makes a child of root's somebody without rights."""
     if os.geteuid() != 0:
         return {}
@@ -112,7 +112,7 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 preexec_fn=_ends_orderly,  # noqa: PLW1509 - one system call
-                **_becoming(),
+                **becoming(),
             )
         ready = ("--host", str(self.folder), "--timeout", "1", "--quiet", "--username", USER)
         for _ in range(int(_LIMIT_SECONDS / 0.02)):
@@ -166,7 +166,7 @@ class PostgresServer:
             check=False,
             text=True,
             timeout=_LIMIT_SECONDS,
-            **_becoming(),
+            **becoming(),
         )
         if done.returncode != 0:
             raise PostgresFailed(f"{program}: {done.stderr.strip()}")

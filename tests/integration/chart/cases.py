@@ -1,0 +1,61 @@
+"""Values that tests render the chart with: none, and everything that can be switched on."""
+
+from typing import Any
+
+Values = dict[str, Any]
+
+DEFAULTS: Values = {}
+
+EVERYTHING: Values = {
+    "images": {
+        "registry": "registry.example.com/team/",
+        "tag": "1.2.3",
+        "pullSecrets": ["pull"],
+        "agent": "registry.example.com/agent@sha256:" + "0" * 64,
+    },
+    "sessions": {"additionalNamespaces": ["team-a"]},
+    "operator": {"replicas": 2, "config": {"limits": {"per_owner": 5}, "sweep": "20s"}},
+    "gateway": {
+        "autoscaling": {"enabled": True},
+        "ingress": {
+            "enabled": True,
+            "className": "nginx",
+            "hosts": ["moorage.example.com"],
+            "tls": [{"secretName": "tls", "hosts": ["moorage.example.com"]}],
+        },
+        "httpRoute": {
+            "enabled": True,
+            "hostnames": ["route.example.com"],
+            "parentRefs": [{"name": "edge", "namespace": "edge"}],
+        },
+        "service": {"type": "NodePort", "nodePort": 30080},
+        "config": {
+            "http": {"allowed_hosts": ["more.example.com"], "max_body_bytes": 2097152},
+            "repositories": {"patterns": [{"url": "https://git.example.com/team/**"}]},
+        },
+        "extraEnv": [
+            {
+                "name": "MOORAGE_TRACING__HEADERS",
+                "valueFrom": {"secretKeyRef": {"name": "tracing", "key": "headers"}},
+            }
+        ],
+        "nodeSelector": {"pool": "control-plane"},
+        "tolerations": [{"key": "control-plane", "operator": "Exists"}],
+        "podAnnotations": {"example.com/a": "b"},
+    },
+    "recorder": {"replicas": 2},
+    "redis": {
+        "bundled": False,
+        "external": {"existingSecret": "redis-urls", "sessionUrl": "redis://redis.example.com/0"},
+    },
+    "postgres": {
+        "bundled": False,
+        "external": {"url": "postgresql+asyncpg://moorage:secret@db.example.com/moorage"},
+    },
+    "networkPolicies": {
+        "clients": [{"ipBlock": {"cidr": "192.0.2.0/24"}}],
+        "controlPlaneEgress": [{"ports": [{"protocol": "TCP", "port": 4318}]}],
+        "sessionEgress": [{"ports": [{"protocol": "TCP", "port": 8443}]}],
+    },
+    "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+}

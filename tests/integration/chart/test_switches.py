@@ -1,0 +1,224 @@
+"""Each switch of the chart does what its description says, and nothing beside it."""
+
+from typing import Any
+
+import pytest
+
+from moorage_testing.helm import Helm, HelmRefused, Manifest, find, names, pods
+
+Values = dict[str, Any]
+
+ADDED: list[tuple[Values, set[str]]] = [
+    (
+        {"gateway": {"ingress": {"enabled": True, "hosts": ["a.example.com"]}}},
+        {"Ingress/moorage-gateway"},
+    ),
+    (
+        {
+            "gateway": {
+                "httpRoute": {
+                    "enabled": True,
+                    "hostnames": ["a.example.com"],
+                    "parentRefs": [{"name": "edge"}],
+                }
+            }
+        },
+        {"HTTPRoute/moorage-gateway"},
+    ),
+    (
+        {"gateway": {"autoscaling": {"enabled": True}}},
+        {"HorizontalPodAutoscaler/moorage-gateway", "PodDisruptionBudget/moorage-gateway"},
+    ),
+    ({"gateway": {"replicas": 2}}, {"PodDisruptionBudget/moorage-gateway"}),
+    ({"operator": {"replicas": 2}}, {"PodDisruptionBudget/moorage-operator"}),
+    ({"recorder": {"replicas": 2}}, {"PodDisruptionBudget/moorage-recorder"}),
+    (
+        {"serviceMonitor": {"enabled": True}},
+        {
+            f"{kind}/moorage-{component}"
+            for component in ("gateway", "operator", "recorder")
+            for kind in ("ServiceMonitor",)
+        }
+        | {f"Service/moorage-{each}-metrics" for each in ("gateway", "operator", "recorder")},
+    ),
+    (
+        {"sessions": {"additionalNamespaces": ["team-a"]}},
+        {
+            f"{kind}/moorage-moorage-{component}"
+            for kind in ("Role", "RoleBinding")
+            for component in ("gateway", "operator")
+        }
+        | {
+            f"NetworkPolicy/moorage-moorage-{each}"
+            for each in ("default-deny", "sessions", "sessions-open")
+        },
+    ),
+]
+REMOVED: list[tuple[Values, set[str]]] = [
+    (
+        {"crds": {"install": False}},
+        {
+            f"CustomResourceDefinition/{kind}.moorage.dev"
+            for kind in ("claudesessions", "claudesessiontemplates", "claudesessionpools")
+        },
+    ),
+    ({"sessions": {"createNamespace": False}}, {"Namespace/moorage-sessions"}),
+    (
+        {"operator": {"seeNodes": False}},
+        {
+            f"{kind}/moorage-moorage-operator-nodes"
+            for kind in ("ClusterRole", "ClusterRoleBinding")
+        },
+    ),
+    (
+        {"priorityClasses": {"create": False}},
+        {f"PriorityClass/moorage-moorage-{each}" for each in ("control-plane", "sessions")},
+    ),
+    ({"gateway": {"login": {"existingSecret": "mine"}}}, {"Secret/moorage-gateway"}),
+    ({"redis": {"auth": {"existingSecret": "mine"}}}, {"Secret/moorage-redis"}),
+    ({"postgres": {"auth": {"existingSecret": "mine"}}}, {"Secret/moorage-postgres"}),
+    (
+        {
+            "redis": {
+                "bundled": False,
+                "external": {"existingSecret": "urls", "sessionUrl": "redis://r/0"},
+            }
+        },
+        {
+            f"{kind}/moorage-redis"
+            for kind in ("ConfigMap", "NetworkPolicy", "Secret", "Service", "StatefulSet")
+        },
+    ),
+    (
+        {"postgres": {"bundled": False, "external": {"existingSecret": "url"}}},
+        {
+            f"{kind}/moorage-postgres"
+            for kind in ("ConfigMap", "NetworkPolicy", "Secret", "Service", "StatefulSet")
+        },
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def defaults(helm: Helm) -> list[Manifest]:
+    return helm.template()
+
+
+@pytest.mark.parametrize(("values", "added"), ADDED)
+def test_what_a_switch_adds(
+    helm: Helm, defaults: list[Manifest], values: Values, added: set[str]
+) -> None:
+    found, before = stable(helm.template(values)), stable(defaults)
+    assert sorted(found) == sorted(before + [*added])
+
+
+@pytest.mark.parametrize(("values", "removed"), REMOVED)
+def test_what_a_switch_removes(
+    helm: Helm, defaults: list[Manifest], values: Values, removed: set[str]
+) -> None:
+    found, before = stable(helm.template(values)), stable(defaults)
+    assert sorted(found + [*removed]) == sorted(before)
+
+
+def test_no_network_policy_is_left_when_they_are_off(helm: Helm) -> None:
+    found = helm.template({"networkPolicies": {"enabled": False}})
+    assert not [each for each in found if each["kind"] == "NetworkPolicy"]
+
+
+def test_an_autoscaler_alone_decides_how_many(helm: Helm) -> None:
+    found = helm.template({"gateway": {"autoscaling": {"enabled": True}, "replicas": 3}})
+    assert "replicas" not in find(found, "Deployment", "gateway")["spec"]
+
+
+def test_settings_become_variables(helm: Helm) -> None:
+    config = {
+        "http": {"allowed_hosts": ["a.example.com"], "max_body_bytes": 12_345_678},
+        "login": {"recheck_seconds": 2.5},
+        "limits": {"enabled": False, "sessions": "5/minute"},
+        "repositories": {"patterns": [{"url": "https://git.example.com/**"}]},
+        "oidc": {"audience": ["a", "b"]},
+    }
+    data = find(helm.template({"gateway": {"config": config}}), "ConfigMap", "gateway")["data"]
+    assert data["MOORAGE_HTTP__ALLOWED_HOSTS"].split(",")[-1] == "a.example.com"
+    assert data["MOORAGE_HTTP__MAX_BODY_BYTES"] == "12345678"
+    assert data["MOORAGE_LOGIN__RECHECK_SECONDS"] == "2.5"
+    assert data["MOORAGE_LOGIN__REGISTRATION"] == "closed"
+    assert data["MOORAGE_LIMITS__ENABLED"] == "false"
+    assert data["MOORAGE_LIMITS__SESSIONS"] == "5/minute"
+    assert data["MOORAGE_REPOSITORIES__PATTERNS"] == '[{"url":"https://git.example.com/**"}]'
+    assert data["MOORAGE_OIDC__AUDIENCE"] == "a,b"
+
+
+def test_host_names_of_the_ways_in_are_the_gateway_s(helm: Helm) -> None:
+    ways = {
+        "ingress": {"enabled": True, "hosts": ["a.example.com"]},
+        "httpRoute": {
+            "enabled": True,
+            "hostnames": ["b.example.com"],
+            "parentRefs": [{"name": "edge"}],
+        },
+    }
+    data = find(helm.template({"gateway": ways}), "ConfigMap", "gateway")["data"]
+    hosts = data["MOORAGE_HTTP__ALLOWED_HOSTS"].split(",")
+    assert {"a.example.com", "b.example.com", "moorage-gateway.moorage.svc"} <= set(hosts)
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        ({}, "moorage-agent:0.1.0"),
+        ({"tag": "dev"}, "moorage-agent:dev"),
+        ({"registry": "r.example.com:5000/a/"}, "r.example.com:5000/a/moorage-agent:0.1.0"),
+        ({"registry": "r", "agent": "mine/agent"}, "r/mine/agent:0.1.0"),
+        ({"registry": "r", "agent": "o.example.com:5000/agent:7"}, "o.example.com:5000/agent:7"),
+        ({"registry": "r", "agent": "o/agent@sha256:00"}, "o/agent@sha256:00"),
+    ],
+)
+def test_names_of_images(helm: Helm, images: Values, expected: str) -> None:
+    data = find(helm.template({"images": images}), "ConfigMap", "operator")["data"]
+    assert data["MOORAGE_OPERATOR_POD__AGENT_IMAGE"] == expected
+
+
+def test_images_are_pulled_as_told(helm: Helm) -> None:
+    found = helm.template({"images": {"pullPolicy": "Never", "pullSecrets": ["pull"]}})
+    for pod in pods(found):
+        assert pod["spec"]["imagePullSecrets"] == [{"name": "pull"}]
+        for container in pod["spec"]["containers"] + pod["spec"].get("initContainers", []):
+            assert container["imagePullPolicy"] == "Never"
+    data = find(found, "ConfigMap", "operator")["data"]
+    assert data["MOORAGE_OPERATOR_POD__PULL_SECRETS"] == "pull"
+
+
+def test_without_a_secret_agents_have_no_key(helm: Helm) -> None:
+    with_key = find(helm.template(), "ConfigMap", "operator")["data"]
+    assert with_key["MOORAGE_OPERATOR_POD__MODEL_KEY__SECRET"] == "moorage-model-key"
+    model = {"url": "http://model.example.com", "keySecret": {"name": ""}}
+    without = find(helm.template({"sessions": {"model": model}}), "ConfigMap", "operator")["data"]
+    assert without["MOORAGE_OPERATOR_POD__PROXY_URL"] == "http://model.example.com"
+    assert not [name for name in without if "MODEL_KEY" in name]
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"redis": {"bundled": False}}, "redis.external.operatorUrl"),
+        ({"postgres": {"bundled": False}}, "postgres.external.url"),
+        ({"gateway": {"ingress": {"enabled": True}}}, "gateway.ingress.hosts"),
+        ({"gateway": {"httpRoute": {"enabled": True}}}, "gateway.httpRoute"),
+        (
+            {"redis": {"bundled": False, "external": {"existingSecret": "urls"}}},
+            "redis.external.sessionUrl",
+        ),
+    ],
+)
+def test_what_is_wanting_is_named(helm: Helm, values: Values, reason: str) -> None:
+    with pytest.raises(HelmRefused, match=reason):
+        helm.template(values)
+
+
+def stable(manifests: list[Manifest]) -> list[str]:
+    """Names, without the digest in the Job's."""
+    return [
+        name if not name.startswith("Job/") else "Job/moorage-migration"
+        for name in names(manifests)
+    ]
