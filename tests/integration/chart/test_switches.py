@@ -109,7 +109,7 @@ def test_what_a_switch_adds(
     helm: Helm, defaults: list[Manifest], values: Values, added: set[str]
 ) -> None:
     found, before = stable(helm.template(values)), stable(defaults)
-    assert sorted(found) == sorted(before + [*added])
+    assert sorted(found) == sorted([*before, *added])
 
 
 @pytest.mark.parametrize(("values", "removed"), REMOVED)
@@ -117,7 +117,7 @@ def test_what_a_switch_removes(
     helm: Helm, defaults: list[Manifest], values: Values, removed: set[str]
 ) -> None:
     found, before = stable(helm.template(values)), stable(defaults)
-    assert sorted(found + [*removed]) == sorted(before)
+    assert sorted([*found, *removed]) == sorted(before)
 
 
 def test_no_network_policy_is_left_when_they_are_off(helm: Helm) -> None:
