@@ -47,7 +47,7 @@ def await_database(url: str, settings: DatabaseSettings, seconds: float) -> None
 
 
 def await_tables(url: str, settings: DatabaseSettings, seconds: float) -> None:
-    """Wait until the tables are of this version, or of a newer one, which still serves this. Blocks.
+    """Wait until the tables are of this version, or of a newer one, which serves it too. Blocks.
 
     While a newer version is rolled out, pods of this one go on, and may be moved to another node.
 
