@@ -20,6 +20,8 @@ from moorage_api.base import now
 from moorage_gateway.accounts import endpoints as accounts
 from moorage_gateway.api_keys import endpoints as api_keys
 from moorage_gateway.approvals import endpoints as approvals
+from moorage_gateway.audit import endpoints as audit
+from moorage_gateway.audit.middleware import Audited
 from moorage_gateway.auth.gate import Gate
 from moorage_gateway.auth.rules import describe_rules, open_routes
 from moorage_gateway.compression import compressed
@@ -79,6 +81,7 @@ def routers() -> Sequence[APIRouter]:
         quotas.router,
         repositories.router,
         dead_letters.router,
+        audit.router,
     )
 
 
@@ -157,6 +160,7 @@ def surroundings(
         compressed(http),
         Middleware(Revalidation),
         Middleware(PlainPaths),
+        Middleware(Audited, templates=templates),
         Middleware(Gate),
     ]
 

@@ -112,6 +112,21 @@ _LETTER: Final[dict[str, Any]] = {
     "lastFailedAt": _MOMENT,
     "retriedAt": None,
 }
+_RECORD: Final = {
+    "id": 4711,
+    "at": _MOMENT,
+    "action": "approval.decide",
+    "outcome": "done",
+    "actorId": "2c1d6a0e-8f3b-4b57-9a51-0f6f1c7d2e11",
+    "credential": "sign_in",
+    "credentialId": "5b0f2d7e-3c1a-4e7e-9a39-7d0f6f1c2e33",
+    "address": "203.0.113.7",
+    "requestId": "3f2a",
+    "objectId": "toolu_02",
+    "sessionId": _ID,
+    "details": {"decision": "allow", "scope": "once"},
+}
+
 BODIES: Final[dict[str, dict[str, Any]]] = {
     "Register": _LOGIN | {"name": "Ada Lovelace"},
     "Login": _LOGIN,
@@ -196,6 +211,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "Decide": {"decision": "deny", "message": "Not on a Friday."},
     "ApprovalView": _APPROVAL,
     "ApprovalList": {"approvals": [_APPROVAL], "total": 1},
+    "AuditPage": {"records": [_RECORD], "nextAfter": None},
     "DiffView": {"diff": "--- a/app.py\n+++ b/app.py\n", "truncated": False, "base": "4545cd7"},
 }
 

@@ -13,6 +13,9 @@ from moorage_api.base import now
 from moorage_gateway.accounts.addresses import normal_address
 from moorage_gateway.accounts.repository import LOCAL_ISSUER, AccountRepository, UserRow
 from moorage_gateway.accounts.schemas import SHORTEST_PASSWORD, NewPassword
+from moorage_gateway.audit.acts import Act, Action
+from moorage_gateway.audit.caller import COMMAND_LINE, present
+from moorage_gateway.audit.record import record
 from moorage_gateway.auth.keys import SigningKeys
 from moorage_gateway.auth.passwords import Passwords
 from moorage_gateway.db.engine import open_engine
@@ -72,6 +75,7 @@ def _on_database(settings: Settings, work: Callable[[AsyncEngine], Awaitable[_T]
         migrate(settings.database_location, settings.database)
 
     async def run() -> _T:
+        present.set(COMMAND_LINE)
         small = settings.database.model_copy(update={"pool_size": 1})
         async with open_engine(settings.database_location, small) as engine:
             return await work(engine)
@@ -100,10 +104,12 @@ async def _keep_admin(engine: AsyncEngine, address: str, name: str | None, passw
     async with engine.begin() as connection:
         repository = AccountRepository(connection)
         if await repository.add(user):
+            await record(connection, moment, Act(Action.USER_ADMIN, user.id))
             return True
         standing = await repository.by_address(address)
         if standing is not None:
             values = {"role": "admin", "password_hash": hashed, "disabled_at": None}
             await repository.change(standing.id, updated_at=moment, **values)
             await repository.revoke_all(standing.id, "password", moment)
+            await record(connection, moment, Act(Action.USER_ADMIN, standing.id))
         return False

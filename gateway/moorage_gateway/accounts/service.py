@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from moorage_gateway.accounts.repository import LOCAL_ISSUER, AccountRepository, UserRow
 from moorage_gateway.accounts.schemas import (
     Login,
@@ -15,6 +13,9 @@ from moorage_gateway.accounts.schemas import (
     UserView,
 )
 from moorage_gateway.accounts.sign_ins import SignIns, view
+from moorage_gateway.audit.acts import Act, Action, Outcome
+from moorage_gateway.audit.caller import present
+from moorage_gateway.audit.record import record
 from moorage_gateway.auth.logins import Logins
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.auth.tokens import digest_of
@@ -31,8 +32,6 @@ from moorage_gateway.errors import (
 )
 from moorage_gateway.limits.rules import LimitName
 from moorage_gateway.requests import random_id
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,8 @@ class AccountService:
         async with self.context.engine.begin() as connection:
             if not await AccountRepository(connection).add(user):
                 raise AddressTaken
-        log.info("user registered", user_id=user.id)
+            caller = present.get().known_as(user.id, "password")
+            await record(connection, now, Act(Action.USER_REGISTER, user.id), caller)
         return await self.sign_ins.open(user)
 
     async def login(self, request: Login) -> SignedIn:
@@ -95,7 +95,7 @@ class AccountService:
         stored = None if user is None else user.password_hash
         checked = await self.logins.passwords.check(request.password.get_secret_value(), stored)
         if user is None or not checked.is_right or user.disabled_at is not None:
-            log.info("login refused", user_id=user.id if user else None)
+            await self._record_refusal(Action.USER_LOGIN, user.id if user else None)
             raise LoginRefused
         if checked.new_hash is not None and stored is not None:
             async with self.context.engine.begin() as connection:
@@ -155,9 +155,12 @@ class AccountService:
         async with self.context.engine.begin() as connection:
             repository = AccountRepository(connection)
             await repository.change(user.id, **values)
+            if "name" in request.model_fields_set:
+                await record(connection, now, Act(Action.USER_RENAME, user.id))
             if request.password is not None:
                 kept = principal.credential_id
                 await repository.revoke_all(user.id, "password", now, but=kept)
+                await record(connection, now, Act(Action.USER_PASSWORD, user.id))
         self.logins.authenticator.forget(user.id)
         return view(await self._user(principal))
 
@@ -167,7 +170,15 @@ class AccountService:
         await self._count_attempt(user.subject)
         given = request.current_password.get_secret_value() if request.current_password else ""
         if not (await self.logins.passwords.check(given, user.password_hash)).is_right:
+            await self._record_refusal(Action.USER_PASSWORD, user.id)
             raise RequestInvalid([Mistake("currentPassword", "is not your password")])
+
+    async def _record_refusal(self, action: Action, user_id: str | None) -> None:
+        """Record a wrong password. What was given for an address may be a password: not that."""
+        caller = present.get().known_as(user_id, "password")
+        async with self.context.engine.begin() as connection:
+            act = Act(action, user_id or "", Outcome.REFUSED)
+            await record(connection, self.context.clock(), act, caller)
 
     async def _count_attempt(self, address: str) -> None:
         """Count an attempt to give the account's password, whether or not there is one."""

@@ -8,10 +8,13 @@ decided by one conditional update in the database, so it is exact for any number
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_gateway.accounts.repository import AccountRepository, UserRow
 from moorage_gateway.accounts.schemas import SignedIn, UserView
+from moorage_gateway.audit.acts import Act, Action, Outcome
+from moorage_gateway.audit.caller import present
+from moorage_gateway.audit.record import record
 from moorage_gateway.auth import access_tokens
 from moorage_gateway.auth.keys import SigningKey
 from moorage_gateway.auth.logins import Logins
@@ -19,8 +22,6 @@ from moorage_gateway.auth.tokens import REFRESH_TOKEN, digest_of, new_token
 from moorage_gateway.context import Context
 from moorage_gateway.errors import RefreshRefused
 from moorage_gateway.requests import random_id
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class SignIns:
             repository = AccountRepository(connection)
             await repository.open_sign_in(sign_in_id, user.id, now, self._until(now))
             await repository.add_token(digest_of(token), sign_in_id, now)
+            caller = present.get().known_as(user.id, "password")
+            await record(connection, now, Act(Action.USER_LOGIN, user.id), caller)
         return self._signed_in(user, sign_in_id, token, key)
 
     async def refresh(self, used: str) -> SignedIn:
@@ -50,10 +53,13 @@ class SignIns:
         key = await self.logins.keys.current(now)
         async with self.context.engine.begin() as connection:
             found = await self._exchange(AccountRepository(connection), used, token, now)
+            if found is not None and found.is_reuse:
+                caller = present.get().known_as(found.user.id, "refresh_token")
+                act = Act(Action.TOKEN_REUSE, found.sign_in_id, Outcome.REFUSED)
+                await record(connection, now, act, caller)
         if found is None:
             raise RefreshRefused
         if found.is_reuse:
-            log.warning("a refresh token came again: its sign-in is over", user_id=found.user.id)
             self.logins.authenticator.forget(found.user.id)
             raise RefreshRefused
         return self._signed_in(found.user, found.sign_in_id, token, key)
@@ -78,16 +84,28 @@ class SignIns:
 
     async def end(self, user_id: str, sign_in_id: str) -> None:
         """End a sign-in."""
+        moment = self.context.clock()
         async with self.context.engine.begin() as connection:
-            await AccountRepository(connection).revoke(sign_in_id, "logout", self.context.clock())
+            if await AccountRepository(connection).revoke(sign_in_id, "logout", moment):
+                await self._record_logout(connection, user_id, everywhere=False)
         self.logins.authenticator.forget(user_id)
 
     async def end_all(self, user_id: str) -> None:
         """End all of a user's sign-ins."""
         async with self.context.engine.begin() as connection:
             repository = AccountRepository(connection)
-            await repository.revoke_all(user_id, "everywhere", self.context.clock())
+            if await repository.revoke_all(user_id, "everywhere", self.context.clock()):
+                await self._record_logout(connection, user_id, everywhere=True)
         self.logins.authenticator.forget(user_id)
+
+    async def _record_logout(
+        self, connection: AsyncConnection, user_id: str, *, everywhere: bool
+    ) -> None:
+        caller = present.get()
+        if caller.actor_id is None:
+            caller = caller.known_as(user_id, "refresh_token")
+        act = Act(Action.USER_LOGOUT, user_id, details={"everywhere": everywhere})
+        await record(connection, self.context.clock(), act, caller)
 
     async def find(self, refresh_token: str) -> tuple[str, str] | None:
         """Return user and sign-in that a refresh token, used or not, belongs to."""

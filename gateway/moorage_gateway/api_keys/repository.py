@@ -55,11 +55,12 @@ class KeyRepository:
         row = (await self._connection.execute(query)).mappings().first()
         return None if row is None else KeyRow(**row)
 
-    async def rename(self, key_id: str, name: str) -> None:
-        """Give one of the user's keys another name."""
-        await self._connection.execute(
+    async def rename(self, key_id: str, name: str) -> bool:
+        """Give one of the user's keys another name; returns whether there is one."""
+        renamed = await self._connection.execute(
             update(api_keys).where(self._own, api_keys.c.id == key_id).values(name=name)
         )
+        return bool(renamed.rowcount)
 
     async def remove(self, key_id: str) -> bool:
         """Delete one of the user's keys; returns whether there was one."""

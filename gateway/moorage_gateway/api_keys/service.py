@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_gateway.api_keys.repository import KeyRepository, KeyRow
 from moorage_gateway.api_keys.schemas import CreateKey, KeyList, KeyView, NewKey, PatchKey
+from moorage_gateway.audit.acts import Act, Action
+from moorage_gateway.audit.record import record
 from moorage_gateway.auth.logins import Logins
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.auth.tokens import API_KEY, digest_of, new_token, shown_prefix
 from moorage_gateway.context import Context
 from moorage_gateway.errors import EnoughKeys, NotFound
 from moorage_gateway.requests import random_id
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class KeyService:
         async with self.context.engine.begin() as connection:
             if not await KeyRepository(connection, row.user_id).add(row, most):
                 raise EnoughKeys(most)
-        log.info("API key made", user_id=row.user_id, key_id=row.id)
+            act = Act(Action.API_KEY_CREATE, row.id, details={"expiresInDays": days})
+            await record(connection, now, act)
         return NewKey(key=token, **_view(row).model_dump())
 
     async def all(self) -> KeyList:
@@ -70,7 +71,9 @@ class KeyService:
     async def rename(self, key_id: str, request: PatchKey) -> KeyView:
         """Give a key another name."""
         async with self.context.engine.begin() as connection:
-            await KeyRepository(connection, self.principal.user_id).rename(key_id, request.name)
+            keys = KeyRepository(connection, self.principal.user_id)
+            if await keys.rename(key_id, request.name):
+                await self._record(connection, Action.API_KEY_RENAME, key_id)
         return await self.get(key_id)
 
     async def remove(self, key_id: str) -> None:
@@ -80,11 +83,13 @@ class KeyService:
             NotFound: if there is none of this id, or it is another's.
         """
         async with self.context.engine.begin() as connection:
-            removed = await KeyRepository(connection, self.principal.user_id).remove(key_id)
-        if not removed:
-            raise NotFound("API key", key_id)
+            if not await KeyRepository(connection, self.principal.user_id).remove(key_id):
+                raise NotFound("API key", key_id)
+            await self._record(connection, Action.API_KEY_DELETE, key_id)
         self.logins.authenticator.forget(self.principal.user_id)
-        log.info("API key deleted", user_id=self.principal.user_id, key_id=key_id)
+
+    async def _record(self, connection: AsyncConnection, action: Action, key_id: str) -> None:
+        await record(connection, self.context.clock(), Act(action, key_id))
 
 
 def _view(row: KeyRow) -> KeyView:

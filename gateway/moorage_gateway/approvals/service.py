@@ -13,6 +13,8 @@ from moorage_gateway import outbox
 from moorage_gateway.approvals.repository import ApprovalRepository, ApprovalRow
 from moorage_gateway.approvals.schemas import ApprovalList, ApprovalQuery, ApprovalView, Decide
 from moorage_gateway.approvals.view import refusal, state_of, view
+from moorage_gateway.audit.acts import Act, Action
+from moorage_gateway.audit.record import record
 from moorage_gateway.auth.access import id_of, visible_sessions
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.context import Context
@@ -104,6 +106,7 @@ class ApprovalService:
             )
             if first:
                 await outbox.put(connection, session_id, decision, moment)
+                await record(connection, moment, _act(session_id, decision))
             row = await repository.get(session_id, decision.approval_id)
             body = await repository.input_body(session_id, decision.input_id)
         if row is None:
@@ -151,3 +154,8 @@ class ApprovalService:
             if facts.state is not None
             for request in facts.state.pending_approvals
         ]
+
+
+def _act(session_id: str, decision: PermissionDecision) -> Act:
+    details = {"decision": decision.decision, "scope": decision.scope}
+    return Act(Action.APPROVAL_DECIDE, decision.approval_id, session_id=session_id, details=details)

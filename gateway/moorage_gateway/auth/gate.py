@@ -11,6 +11,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from moorage_gateway.audit.caller import present
 from moorage_gateway.auth.principal import LOCAL, Principal, remember
 from moorage_gateway.context import Context
 from moorage_gateway.errors import Forbidden, Unauthorized, error_response
@@ -33,6 +34,7 @@ class Gate:
                 await error_response(refusal)(scope, receive, send)
                 return
             remember(scope, principal)
+            present.set(present.get().showing(principal))
         await self._app(scope, receive, send)
 
 

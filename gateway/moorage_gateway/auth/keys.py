@@ -17,6 +17,8 @@ from typing import Final
 from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from moorage_gateway.audit.acts import Act, Action
+from moorage_gateway.audit.record import record
 from moorage_gateway.db.tables import signing_keys
 from moorage_gateway.settings import LoginSettings
 
@@ -113,6 +115,8 @@ class SigningKeys:
             await connection.execute(update(signing_keys).where(still).values(expires_at=until))
             await connection.execute(insert(signing_keys).values(**row))
             await connection.execute(delete(signing_keys).where(signing_keys.c.expires_at <= now))
+            act = Act(Action.SIGNING_KEY_ROTATE, key_id, details={"atOnce": at_once})
+            await record(connection, now, act)
         await self._load(now)
         return key_id
 

@@ -8,6 +8,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Executable, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from moorage_gateway.audit.acts import Act, Action
+from moorage_gateway.audit.caller import present
+from moorage_gateway.audit.record import record
 from moorage_gateway.auth.oidc import Identity
 from moorage_gateway.auth.principal import Role
 from moorage_gateway.db.statements import insert_once
@@ -100,7 +103,12 @@ class IdentityRepository:
             await self._connection.execute(
                 update(users).where(_names(identity), _ENABLED).values(updated_at=now, **said)
             )
-        return await self.provided(identity)
+        holder = await self.provided(identity)
+        if holder is not None:
+            act = Act(Action.USER_PROVIDE, holder.user_id, details={"role": holder.role})
+            caller = present.get().known_as(holder.user_id, "oidc")
+            await record(self._connection, now, act, caller)
+        return holder
 
     async def enabled(self, user_ids: Sequence[str]) -> list[Holder]:
         """Return these users, of those that are not disabled."""

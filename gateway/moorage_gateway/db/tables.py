@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    Connection,
     Float,
     ForeignKeyConstraint,
     Index,
@@ -20,8 +21,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    event,
 )
 
+from moorage_gateway.db import append_only
 from moorage_gateway.db.values import SafeText, UtcDateTime
 
 metadata = MetaData(
@@ -333,3 +336,42 @@ dead_letters = Table(
     Index("ix_dead_letters_last_failed", "last_failed_at", "id"),
     Index("ix_dead_letters_session", "session_id"),
 )
+audit_retention = Table(
+    "audit_retention",
+    metadata,
+    # Empty, but within a transaction that removes old records: what is older than this it may.
+    Column("removable_before", UtcDateTime, primary_key=True),
+)
+
+audit_records = Table(
+    "audit_records",
+    metadata,
+    Column("position", _COUNTER, primary_key=True, autoincrement=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("action", String(48), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    # No references: a record outlives whom and what it speaks of.
+    Column("actor_id", SafeText(128), nullable=True),
+    Column("credential", String(16), nullable=False),
+    Column("credential_id", String(64), nullable=True),
+    Column("address", SafeText(64), nullable=True),
+    Column("request_id", SafeText(128), nullable=True),
+    Column("object_id", SafeText(1024), nullable=False),
+    Column("session_id", String(64), nullable=True),
+    Column("details", JSON, nullable=False),
+    Index("ix_audit_records_actor_id_position", "actor_id", "position"),
+    Index("ix_audit_records_session_id_position", "session_id", "position"),
+    Index("ix_audit_records_action_position", "action", "position"),
+    Index("ix_audit_records_at", "at"),
+    sqlite_autoincrement=True,
+)
+
+
+def _add_triggers(target: Table, connection: Connection, **_: Any) -> None:
+    """Make the triggers where the tables are made from here, as the migrations make them."""
+    del target
+    for statement in append_only.statements(connection.dialect.name):
+        connection.exec_driver_sql(statement)
+
+
+event.listen(audit_records, "after_create", _add_triggers)

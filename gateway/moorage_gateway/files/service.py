@@ -22,6 +22,8 @@ from moorage_api.rpc import (
     WriteFile,
     Written,
 )
+from moorage_gateway.audit.acts import Act, Action, Outcome
+from moorage_gateway.audit.record import record
 from moorage_gateway.auth.access import id_of
 from moorage_gateway.context import Context
 from moorage_gateway.errors import SessionNotReady, TooLarge, Unavailable
@@ -76,6 +78,7 @@ class FileService:
         checked_file(path, self.context.settings.files, write=True)
         if _size(body) > MAX_FILE_BYTES:
             raise TooLarge("the file", MAX_FILE_BYTES)
+        await self._record(Action.FILE_CREATE if op == "create" else Action.FILE_UPDATE, path)
         return await self._ask(
             Written,
             path,
@@ -92,6 +95,7 @@ class FileService:
     async def delete(self, path: str) -> Written:
         """Delete a file."""
         checked_file(path, self.context.settings.files, write=True)
+        await self._record(Action.FILE_DELETE, path)
         return await self._ask(
             Written,
             path,
@@ -105,6 +109,11 @@ class FileService:
             ".",
             lambda stamp: Diff(number=stamp.number, deadline_ms=stamp.deadline_ms),
         )
+
+    async def _record(self, action: Action, path: str) -> None:
+        act = Act(action, path, Outcome.ASKED, id_of(self.session))
+        async with self.context.engine.begin() as connection:
+            await record(connection, self.context.clock(), act)
 
     async def _ask(self, kind: type[Answer], path: str, make: Callable[[Stamp], Request]) -> Answer:
         session_id, phase = id_of(self.session), self.session.status.phase

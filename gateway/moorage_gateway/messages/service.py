@@ -10,6 +10,8 @@ from moorage_api.inbox import Prompt
 from moorage_api.resources import ClaudeSession
 from moorage_api.resources.parts import MAX_PROMPT
 from moorage_gateway import outbox
+from moorage_gateway.audit.acts import Act, Action
+from moorage_gateway.audit.record import record
 from moorage_gateway.auth.access import id_of
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.context import Context
@@ -98,6 +100,8 @@ class MessageService:
             await sessions.change(new.session_id, {"last_accessed_at": moment})
             await MessageRepository(connection).add(new)
             await outbox.put(connection, new.session_id, prompt, moment)
+            act = Act(Action.MESSAGE_SEND, new.id, session_id=new.session_id)
+            await record(connection, moment, act)
         return SentMessage(
             id=new.id,
             session_id=new.session_id,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.resources import ClaudeSession
+from moorage_gateway.audit.acts import Act, Action
+from moorage_gateway.audit.record import record
 from moorage_gateway.auth.access import id_of
 from moorage_gateway.backends.interface import creation_id_of
 from moorage_gateway.context import Context
@@ -53,10 +55,10 @@ class QuotaService:
 
     async def set(self, user_id: str, request: SetQuotas) -> QuotaView:
         """Set what a user may have."""
+        moment, given = self.context.clock(), request.model_dump(exclude_unset=True)
         async with self.context.engine.begin() as connection:
-            await QuotaRepository(connection).set(
-                user_id, request.model_dump(exclude_unset=True), self.context.clock()
-            )
+            await QuotaRepository(connection).set(user_id, given, moment)
+            await record(connection, moment, Act(Action.QUOTA_SET, user_id, details=given))
         return await self.describe(user_id)
 
     def _limits(self, override: Override) -> Usage:

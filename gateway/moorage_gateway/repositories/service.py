@@ -5,6 +5,10 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moorage_gateway.audit.acts import Act, Action
+from moorage_gateway.audit.record import record
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.context import Context
 from moorage_gateway.errors import (
@@ -113,6 +117,8 @@ class RepositoryService:
         if not taken:
             async with self.context.engine.begin() as connection:
                 taken = not await RepositoryRows(connection).add(known, self.context.clock())
+                if not taken:
+                    await self._record(connection, Action.REPOSITORY_REGISTER, known.id)
         if taken:
             raise Conflict(f"there is a repository {known.folder_name!r} already: choose a name")
         return self._view(known)
@@ -135,6 +141,7 @@ class RepositoryService:
             if request.access is not None:
                 known = replace(known, access=_given(request.access))
             await rows.change(known, self.context.clock())
+            await self._record(connection, Action.REPOSITORY_CHANGE, known.id)
         return self._view(known)
 
     async def remove(self, repository_id: str) -> None:
@@ -143,6 +150,10 @@ class RepositoryService:
         async with self.context.engine.begin() as connection:
             if not await RepositoryRows(connection).remove(repository_id):
                 raise NotFound("repository", repository_id)
+            await self._record(connection, Action.REPOSITORY_REMOVE, repository_id)
+
+    async def _record(self, connection: AsyncConnection, action: Action, known_id: str) -> None:
+        await record(connection, self.context.clock(), Act(action, known_id))
 
     async def _usable(self, repository_id: str) -> KnownRepository:
         for known in (await self.sources()).repositories:

@@ -13,6 +13,8 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.resources import ClaudeSession
+from moorage_gateway.audit.acts import Act, Action, Outcome
+from moorage_gateway.audit.record import record
 from moorage_gateway.auth.access import id_of
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.backends.interface import BackendUnavailable, NewSession
@@ -53,6 +55,7 @@ class SessionMaker:
         session = await self._create(new)
         async with self.context.engine.begin() as connection:
             await SessionRepository(connection).adopt(session)
+            await record(connection, self.context.clock(), _made(session, new))
         return session
 
     async def _create(self, new: NewSession) -> ClaudeSession:
@@ -104,6 +107,7 @@ class SessionMaker:
         async with self.context.engine.begin() as connection:
             await SessionRepository(connection).adopt(session)
             await KeyRepository(connection).finish(use, id_of(session), self.context.clock())
+            await record(connection, self.context.clock(), _made(session, new))
         return session
 
     async def _build(self, request: CreateSession, creation_id: str) -> NewSession:
@@ -119,8 +123,9 @@ class SessionMaker:
         self, connection: AsyncConnection, request: CreateSession, new: NewSession
     ) -> None:
         await QuotaService(self.context).admit(connection, self._owner, create=True)
-        row = row_of(request, new, self.context.clock())
-        await SessionRepository(connection).add(row)
+        moment = self.context.clock()
+        await SessionRepository(connection).add(row_of(request, new, moment))
+        await record(connection, moment, _asked(new))
 
     async def _standing(self, use: KeyUse, claim: Claim) -> ClaudeSession:
         """Return the session that was made, if it still is."""
@@ -135,3 +140,14 @@ class SessionMaker:
         if session is None:
             raise KeySpent(use.key, "session", session_id)
         return session
+
+
+def _asked(new: NewSession) -> Act:
+    details = {"permissionMode": new.spec.claude.permission_mode}
+    return Act(Action.SESSION_CREATE, new.creation_id, Outcome.ASKED, details=details)
+
+
+def _made(session: ClaudeSession, new: NewSession) -> Act:
+    details = {"creationId": new.creation_id}
+    session_id = id_of(session)
+    return Act(Action.SESSION_CREATE, session_id, session_id=session_id, details=details)

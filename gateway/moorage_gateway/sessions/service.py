@@ -1,13 +1,15 @@
 """What can be done with sessions."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from moorage_api.resources import ClaudeSession
+from moorage_gateway.audit.acts import Act, Action, Outcome
+from moorage_gateway.audit.record import record
 from moorage_gateway.auth.access import id_of, visible_sessions
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.backends.interface import SessionMissing
@@ -105,15 +107,20 @@ class SessionService:
             repository = SessionRepository(connection)
             await repository.add(row_for(session, moment))
             await repository.change(id_of(session), values)
+            await record(connection, moment, _change(id_of(session), given))
         return await self.describe(session)
 
     async def delete(self, session: ClaudeSession) -> None:
         """Delete the session, what runs for it, and its history."""
-        await self.context.backend.delete(id_of(session))
+        session_id = id_of(session)
+        act = Act(Action.SESSION_DELETE, session_id, Outcome.ASKED, session_id)
+        async with self.context.engine.begin() as connection:
+            await record(connection, self.context.clock(), act)
+        await self.context.backend.delete(session_id)
         async with self.context.engine.begin() as connection:
             repository = SessionRepository(connection)
             await repository.adopt(session)  # else a row of its creation might be left
-            await repository.remove(id_of(session))
+            await repository.remove(session_id)
 
     async def suspend(self, session: ClaudeSession, *, suspend: bool) -> SessionView:
         """Stop the session's runner and keep everything; or run it again."""
@@ -127,3 +134,8 @@ class SessionService:
             except SessionMissing:
                 raise NotFound("session", id_of(session)) from None
         return await self.describe(session)
+
+
+def _change(session_id: str, fields: Collection[str]) -> Act:
+    details = {"fields": ",".join(sorted(fields))}
+    return Act(Action.SESSION_CHANGE, session_id, session_id=session_id, details=details)

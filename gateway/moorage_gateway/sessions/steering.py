@@ -3,16 +3,20 @@
 import uuid
 from dataclasses import dataclass
 
-from moorage_api.inbox import Input, Interrupt, SetMode, SetModel
+from moorage_api.inbox import Interrupt, SetMode, SetModel
 from moorage_api.resources import ClaudeSession, Phase
 from moorage_api.resources.parts import PermissionMode
 from moorage_gateway import outbox
+from moorage_gateway.audit.acts import Act, Action, Fact
+from moorage_gateway.audit.record import record
 from moorage_gateway.auth.access import id_of
 from moorage_gateway.context import Context
 from moorage_gateway.errors import SessionFinished
 from moorage_gateway.sessions.creation import row_for
 from moorage_gateway.sessions.live import NOTHING, read_live
 from moorage_gateway.sessions.repository import SessionRepository
+
+Steering = Interrupt | SetMode | SetModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class SteeringService:
         """Change the model."""
         await self.send(session, SetModel(input_id=f"model-{uuid.uuid4()}", model=model))
 
-    async def send(self, session: ClaudeSession, value: Input) -> None:
+    async def send(self, session: ClaudeSession, value: Steering) -> None:
         """Write ``value`` down and send it; if Redis is away it is sent later."""
         session_id, phase = id_of(session), session.status.phase
         if phase.finished:
@@ -52,6 +56,7 @@ class SteeringService:
             repository = SessionRepository(connection)
             await repository.add(row_for(session, moment))
             await outbox.put(connection, session_id, value, moment)
+            await record(connection, moment, _act(session_id, value))
         await outbox.deliver(self.context.relay, session_id)
 
     async def _present_turn(self, session_id: str) -> str | None:
@@ -60,3 +65,15 @@ class SteeringService:
             return facts.state.turn_id
         async with self.context.engine.connect() as connection:
             return (await outbox.waiting_prompts(connection, [session_id])).get(session_id)
+
+
+def _act(session_id: str, value: Steering) -> Act:
+    details: dict[str, Fact] = {}
+    match value:
+        case SetMode():
+            action, details = Action.SESSION_MODE, {"mode": value.mode}
+        case SetModel():
+            action, details = Action.SESSION_MODEL, {"model": value.model}
+        case Interrupt():
+            action = Action.SESSION_INTERRUPT
+    return Act(action, session_id, session_id=session_id, details=details)

@@ -1,6 +1,8 @@
 """Suspended sessions are run again: on request, or by whatever gives them work."""
 
 from moorage_api.resources import ClaudeSession, Phase
+from moorage_gateway.audit.acts import Act, Action, Outcome
+from moorage_gateway.audit.record import record
 from moorage_gateway.auth.access import id_of
 from moorage_gateway.context import Context
 from moorage_gateway.quotas.repository import QuotaRepository
@@ -31,12 +33,13 @@ async def resume(context: Context, session: ClaudeSession) -> ClaudeSession:
         SessionMissing: if there is no such session any more.
     """
     moment = context.clock()
-    if session.spec.suspend:  # else it counts already
-        async with context.engine.begin() as connection:
+    async with context.engine.begin() as connection:
+        if session.spec.suspend:  # else it counts already
             if session.spec.owner is not None:
                 await QuotaService(context).admit(connection, session.spec.owner, create=False)
             await SessionRepository(connection).add(row_for(session, moment))
             await QuotaRepository(connection).note_run(id_of(session), moment)
+        await record(connection, moment, _act(Action.SESSION_RESUME, session))
     return await context.backend.suspend(id_of(session), suspend=False)
 
 
@@ -46,7 +49,13 @@ async def suspend(context: Context, session: ClaudeSession) -> ClaudeSession:
     Raises:
         SessionMissing: if there is no such session any more.
     """
+    async with context.engine.begin() as connection:
+        await record(connection, context.clock(), _act(Action.SESSION_SUSPEND, session))
     stopped = await context.backend.suspend(id_of(session), suspend=True)
     async with context.engine.begin() as connection:
         await QuotaRepository(connection).note_run(id_of(session), None)
     return stopped
+
+
+def _act(action: Action, session: ClaudeSession) -> Act:
+    return Act(action, id_of(session), Outcome.ASKED, id_of(session))

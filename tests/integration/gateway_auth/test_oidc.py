@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from moorage_gateway.db.tables import audit_records
 from moorage_testing.accounts import Clock, accounts_settings, ask, bearer, change_user, works
 from moorage_testing.gateway import REPOSITORY, Gateway, running_gateway
 from moorage_testing.oidc import AUDIENCE, Provider, running_provider
@@ -58,6 +60,22 @@ async def test_a_user_is_made_at_first_sight_and_follows_the_provider(
     assert later["id"] == first["id"]
     assert (later["email"], later["name"], later["role"]) == ("new@example.com", None, "admin")
     assert (await me(gateway, provider.token("bob")))["id"] != first["id"]
+    async with gateway.context.engine.connect() as connection:
+        columns = audit_records.c
+        query = select(columns.actor_id, columns.details).order_by(columns.position)
+        found = await connection.execute(
+            query.where(
+                columns.action == "user.provide",
+                columns.credential == "oidc",
+                columns.address == "127.0.0.1",
+                columns.request_id.is_not(None),
+            )
+        )
+    assert [(row.actor_id == first["id"], row.details["role"]) for row in found] == [
+        (True, "user"),
+        (True, "admin"),
+        (False, "user"),
+    ]
 
 
 async def test_an_account_with_the_same_address_is_another_user(

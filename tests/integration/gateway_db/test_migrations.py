@@ -123,6 +123,10 @@ def _postgresql(connection: Connection) -> set[tuple[str, ...]]:
         """SELECT 'column', table_name, column_name, concat_ws(' ', data_type,
         character_maximum_length, is_nullable, column_default)
         FROM information_schema.columns WHERE table_schema = 'public'""",
+        """SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(oid)
+        FROM pg_trigger WHERE NOT tgisinternal""",
+        """SELECT 'function', proname, pg_get_functiondef(oid)
+        FROM pg_proc WHERE pronamespace = 'public'::regnamespace""",
     )
     rows = [tuple(row) for query in queries for row in connection.execute(text(query))]
     return {row for row in rows if row[1] != "alembic_version"}

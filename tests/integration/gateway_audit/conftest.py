@@ -1,0 +1,32 @@
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from moorage_testing.accounts import accounts_settings
+from moorage_testing.gateway import Gateway, running_gateway
+from moorage_testing.redis import RedisServer, running_redis
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="gateway-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def gateway(
+    redis_server: RedisServer, home: Path, database_url: str
+) -> AsyncIterator[Gateway]:
+    settings = accounts_settings(home, redis_server.url, database_url=database_url)
+    async with running_gateway(settings) as running:
+        yield running
