@@ -19,8 +19,8 @@ class Caller:
 
     actor_id: str | None = None
     """The user; None if nobody was found out to."""
-    credential: Shown = "none"
-    credential_id: str | None = None
+    via: Shown = "none"
+    via_id: str | None = None
     """The sign-in or the API key."""
     address: str | None = None
     request_id: str | None = None
@@ -30,17 +30,17 @@ class Caller:
         return replace(
             self,
             actor_id=principal.user_id,
-            credential=principal.credential,
-            credential_id=principal.credential_id or None,
+            via=principal.credential,
+            via_id=principal.credential_id or None,
         )
 
-    def known_as(self, user_id: str | None, credential: Shown) -> "Caller":
+    def known_as(self, user_id: str | None, via: Shown) -> "Caller":
         """Return the same request by a user whom the act itself found out."""
-        return replace(self, actor_id=user_id, credential=credential, credential_id=None)
+        return replace(self, actor_id=user_id, via=via, via_id=None)
 
 
 NOBODY: Final = Caller()
-COMMAND_LINE: Final = Caller(credential="command_line")
+COMMAND_LINE: Final = Caller(via="command_line")
 
 present: Final[ContextVar[Caller]] = ContextVar("caller", default=NOBODY)
 """The caller of the request that is answered."""

@@ -32,8 +32,8 @@ class AuditRow:
     action: str
     outcome: str
     actor_id: str | None
-    credential: str
-    credential_id: str | None
+    via: str
+    via_id: str | None
     address: str | None
     request_id: str | None
     object_id: str

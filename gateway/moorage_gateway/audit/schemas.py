@@ -47,8 +47,8 @@ class AuditView(WireModel):
         str, Field(description="done; asked: of what lies outside the database; refused.")
     ]
     actor_id: Annotated[str | None, Field(description="The user, where one was found out.")]
-    credential: Annotated[str, Field(description="What they showed, such as sign_in or api_key.")]
-    credential_id: Annotated[str | None, Field(description="The sign-in or the API key.")]
+    via: Annotated[str, Field(description="What they showed, such as sign_in or api_key.")]
+    via_id: Annotated[str | None, Field(description="The sign-in or the API key.")]
     address: str | None
     request_id: Annotated[str | None, Field(description="The log has the request under it.")]
     object_id: str

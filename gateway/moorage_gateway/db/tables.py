@@ -352,8 +352,8 @@ audit_records = Table(
     Column("outcome", String(16), nullable=False),
     # No references: a record outlives whom and what it speaks of.
     Column("actor_id", SafeText(128), nullable=True),
-    Column("credential", String(16), nullable=False),
-    Column("credential_id", String(64), nullable=True),
+    Column("via", String(16), nullable=False),
+    Column("via_id", String(64), nullable=True),
     Column("address", SafeText(64), nullable=True),
     Column("request_id", SafeText(128), nullable=True),
     Column("object_id", SafeText(1024), nullable=False),

@@ -51,7 +51,7 @@ async def test_logins_are_recorded_and_refused_ones_without_what_was_given(
         (None, ""),
         (user_id, user_id),
     ]
-    assert {one["credential"] for one in refused["records"]} == {"password"}
+    assert {one["via"] for one in refused["records"]} == {"password"}
     assert await actions(gateway, admin, actor=user_id) == [
         ("user.login", "refused"),
         ("user.login", "done"),
@@ -117,7 +117,7 @@ async def test_records_of_a_session_outlive_it_and_say_with_what_it_was_steered(
     assert (await gateway.client.post(f"{path}/mode", json=mode, headers=headers)).is_success
     assert (await gateway.client.delete(path, headers=bearer(admin.access_token))).is_success
     found = (await audit(gateway, admin, session=new.json()["id"]))["records"]
-    shown = ("action", "outcome", "actorId", "credential")
+    shown = ("action", "outcome", "actorId", "via")
     assert [tuple(one[name] for name in shown) for one in found] == [
         ("session.delete", "asked", admin.id, "sign_in"),
         ("session.mode", "done", owner.id, "api_key"),
@@ -125,7 +125,7 @@ async def test_records_of_a_session_outlive_it_and_say_with_what_it_was_steered(
         ("session.create", "asked", owner.id, "api_key"),
     ]
     assert found[1]["details"] == mode
-    assert {one["credentialId"] for one in found[1:]} == {made.json()["id"]}
+    assert {one["viaId"] for one in found[1:]} == {made.json()["id"]}
     assert words["content"] not in str(found) + str(gateway.logs)
 
 

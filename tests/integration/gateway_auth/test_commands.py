@@ -34,7 +34,7 @@ def command(gateway: Gateway, *arguments: str, given: str = "") -> subprocess.Co
 def recorded(done: subprocess.CompletedProcess[str]) -> list[str | None]:
     """Return what the one line in a command's log says of who did what."""
     line = json.loads(done.stderr)
-    return [line["action"], line["credential"], line["actor_id"]]
+    return [line["action"], line["via"], line["actor_id"]]
 
 
 async def login(

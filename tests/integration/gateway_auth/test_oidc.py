@@ -66,7 +66,7 @@ async def test_a_user_is_made_at_first_sight_and_follows_the_provider(
         found = await connection.execute(
             query.where(
                 columns.action == "user.provide",
-                columns.credential == "oidc",
+                columns.via == "oidc",
                 columns.address == "127.0.0.1",
                 columns.request_id.is_not(None),
             )

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007_audit"
-down_revision = "0006_indexes"
+revision = "0008_audit"
+down_revision = "0007_dead_letters"
 branch_labels = None
 depends_on = None
 
@@ -60,8 +60,8 @@ def upgrade() -> None:
         sa.Column("action", sa.String(length=48), nullable=False),
         sa.Column("outcome", sa.String(length=16), nullable=False),
         sa.Column("actor_id", sa.String(length=128), nullable=True),
-        sa.Column("credential", sa.String(length=16), nullable=False),
-        sa.Column("credential_id", sa.String(length=64), nullable=True),
+        sa.Column("via", sa.String(length=16), nullable=False),
+        sa.Column("via_id", sa.String(length=64), nullable=True),
         sa.Column("address", sa.String(length=64), nullable=True),
         sa.Column("request_id", sa.String(length=128), nullable=True),
         sa.Column("object_id", sa.String(length=1024), nullable=False),
