@@ -40,6 +40,8 @@ class Action(StrEnum):
     REPOSITORY_CHANGE = "repository.change"
     REPOSITORY_REMOVE = "repository.remove"
     QUOTA_SET = "quota.set"
+    LETTER_RETRY = "dead_letter.retry"
+    LETTER_DELETE = "dead_letter.delete"
     REQUEST_REFUSE = "request.refuse"
     """Somebody who is known asked for what they may not do; the object is the route."""
 

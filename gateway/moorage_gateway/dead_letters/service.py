@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, fields
 
-import structlog
-
 from moorage_api.inbox import InputRefused, Prompt, decode_input
+from moorage_gateway.audit.acts import Act, Action, Outcome
+from moorage_gateway.audit.record import record
 from moorage_gateway.auth.access import id_of, visible_session
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.context import Context
@@ -13,8 +13,6 @@ from moorage_gateway.dead_letters.schemas import LetterPage, LetterQuery, Letter
 from moorage_gateway.errors import NotFound, NotRetryable
 from moorage_gateway.messages.schemas import SendMessage
 from moorage_gateway.messages.service import MessageService
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,8 @@ class LetterService:
         async with self.context.engine.begin() as connection:
             if not await LetterRepository(connection).remove(letter_id):
                 raise NotFound("dead letter", letter_id)
-        log.info("dead letter deleted", letter=letter_id, by=self.admin.user_id)
+            act = Act(Action.LETTER_DELETE, letter_id)
+            await record(connection, self.context.clock(), act)
 
     async def retry(self, letter_id: str) -> Retried:
         """Have it done again.
@@ -54,9 +53,10 @@ class LetterService:
             SessionFinished: if the input's session has ended.
         """
         letter = await self._letter(letter_id)
-        retried = await (self._send(letter) if letter.kind == "input" else self._run(letter))
-        log.info("dead letter retried", letter=letter_id, by=self.admin.user_id)
-        return retried
+        act = Act(Action.LETTER_RETRY, letter_id, Outcome.ASKED, letter.session_id)
+        async with self.context.engine.begin() as connection:
+            await record(connection, self.context.clock(), act)
+        return await (self._send(letter) if letter.kind == "input" else self._run(letter))
 
     async def _run(self, letter: LetterRow) -> Retried:
         """Put a job into the queue; the letter goes when it has succeeded."""

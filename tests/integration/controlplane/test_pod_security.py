@@ -1,7 +1,7 @@
 """Pods that the operator makes, asked of the API server in a namespace that enforces `restricted`.
 
-All specs there can be are tried on a checker of our own in tests/unit/operator/test_restricted.py; a
-sample of them here, with names that the API server accepts.
+All specs there can be are tried on a checker of our own in tests/unit/operator/test_restricted.py;
+a sample of them here, with names that the API server accepts.
 """
 
 import copy

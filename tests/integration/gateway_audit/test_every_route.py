@@ -18,6 +18,8 @@ from moorage_api.events import PermissionRequest
 from moorage_api.rpc import Reply, Request, WriteFile, Written
 from moorage_gateway.accounts.repository import AccountRepository
 from moorage_gateway.db.tables import audit_records
+from moorage_gateway.dead_letters.repository import Failure, LetterRepository
+from moorage_gateway.dead_letters.schemas import LetterQuery
 from moorage_testing.accounts import PASSWORD, User, add_user, ask, bearer, register
 from moorage_testing.answering import answering
 from moorage_testing.gateway import REPOSITORY, Gateway
@@ -101,10 +103,20 @@ async def world(gateway: Gateway, number: int) -> World:
         "session_id": await post(gateway, token, f"{API}/sessions", {"projectPath": REPOSITORY}),
         "repository_id": await post(gateway, token, f"{API}/repositories", {"url": url}),
         "key_id": await post(gateway, token, "/api/auth/api-keys", {"name": "x"}),
+        "letter_id": await letter(gateway),
     }
     await gateway.live(made["session_id"], pending_approvals=[question()])
     names = {"user_id": other.id, "approval_id": "approval-1", "path": "a.txt"}
     return World(token, made | names)
+
+
+async def letter(gateway: Gateway) -> str:
+    """Return the id of a dead letter of a job."""
+    async with gateway.context.engine.begin() as connection:
+        letters = LetterRepository(connection)
+        await letters.put(Failure("job", "forget-idempotency-keys", "x"), gateway.context.clock())
+        (row,), _ = await letters.page(LetterQuery())
+    return row.id
 
 
 async def post(gateway: Gateway, token: str, path: str, body: Any) -> str:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 from moorage_gateway.accounts import schemas as accounts
 from moorage_gateway.api_keys import schemas as api_keys
 from moorage_gateway.approvals import schemas as approvals
+from moorage_gateway.audit import schemas as audit
 from moorage_gateway.dead_letters import schemas as dead_letters
 from moorage_gateway.errors import GatewayError
 from moorage_gateway.files import schemas as files
@@ -18,7 +19,7 @@ from moorage_gateway.messages import schemas as messages
 from moorage_gateway.openapi_examples import BODIES, ERRORS
 from moorage_gateway.sessions import schemas as sessions
 
-MODULES = (accounts, api_keys, approvals, dead_letters, files, health, messages, sessions)
+MODULES = (accounts, api_keys, approvals, audit, dead_letters, files, health, messages, sessions)
 DESCRIPTION: Any = json.loads(openapi())
 OPERATIONS = {
     operation["operationId"]: (method, operation)

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008_audit"
-down_revision = "0007_dead_letters"
+revision = "0009_audit"
+down_revision = "0008_retention"
 branch_labels = None
 depends_on = None
 
