@@ -5,11 +5,15 @@ has it. SQLite has one writer at a time anyway.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Final
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from moorage_gateway.db.tables import audit_retention
 from moorage_gateway.retention.rules import Doomed
 
 STEP: Final = 500
@@ -71,5 +75,16 @@ async def remove_some(connection: AsyncConnection, doomed: Doomed) -> int:
         names = [f"key_{key.name}" for key in keys]
         same = [key == bindparam(name) for key, name in zip(keys, names, strict=True)]
         rows = [dict(zip(names, row, strict=True)) for row in found]
-        await connection.execute(delete(doomed.table).where(*same), rows)
+        async with _declared(connection, doomed.declared_before):
+            await connection.execute(delete(doomed.table).where(*same), rows)
     return len(found)
+
+
+@asynccontextmanager
+async def _declared(connection: AsyncConnection, before: datetime | None) -> AsyncIterator[None]:
+    """Let records of the audit that are older be deleted, in this transaction and no other."""
+    if before is not None:
+        await connection.execute(insert(audit_retention).values(removable_before=before))
+    yield
+    if before is not None:
+        await connection.execute(delete(audit_retention))

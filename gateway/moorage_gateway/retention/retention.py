@@ -66,4 +66,5 @@ class Retention:
             log.info("sessions are gone", count=count, present=len(ids))
 
     def _of_users(self, moment: datetime) -> Iterator[rules.Doomed]:
-        return rules.credentials(self.settings.login, moment)
+        yield from rules.credentials(self.settings.login, moment)
+        yield from rules.audit(self.settings.retention, moment)

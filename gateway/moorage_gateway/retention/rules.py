@@ -15,6 +15,7 @@ from sqlalchemy import Column, ColumnElement, Table, and_, func, literal, or_, s
 from moorage_api.resources import Activity, ClaudeSession
 from moorage_gateway.db.tables import (
     approvals,
+    audit_records,
     idempotency_keys,
     inputs,
     messages,
@@ -36,6 +37,8 @@ class Doomed:
     table: Table
     condition: ColumnElement[bool]
     order: Column[Any]
+    declared_before: datetime | None = None
+    """What the transaction that removes them has to declare: the table is append-only otherwise."""
 
 
 def at_work(present: Iterable[ClaudeSession]) -> frozenset[str]:
@@ -75,6 +78,13 @@ def gone(settings: RetentionSettings, moment: datetime) -> Iterator[Doomed]:
     for table in (messages, inputs, approvals, turns):
         yield Doomed(table, table.c.session_id.in_(ids), table.c.session_id)
     yield Doomed(sessions, condition, sessions.c.gone_at)
+
+
+def audit(settings: RetentionSettings, moment: datetime) -> Iterator[Doomed]:
+    """Yield old records of who did what."""
+    if settings.audit_days is not None:
+        before = moment - timedelta(days=settings.audit_days)
+        yield Doomed(audit_records, audit_records.c.at < before, audit_records.c.at, before)
 
 
 def credentials(settings: LoginSettings, moment: datetime) -> Iterator[Doomed]:

@@ -95,6 +95,9 @@ class RetentionSettings(Group):
             "are kept. Empty: for ever."
         ),
     ] = None
+    audit_days: Annotated[
+        Days, Field(description="How long the audit (who did what) is kept. Empty: for ever.")
+    ] = None
     gone_days: Annotated[
         Days,
         Field(

@@ -12,9 +12,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.resources import Activity, SessionSpec
 from moorage_api.resources.parts import Repository
+from moorage_gateway.audit.acts import Act, Action
+from moorage_gateway.audit.record import record
 from moorage_gateway.backends.interface import NewSession
 from moorage_gateway.db.engine import make_engine
-from moorage_gateway.db.tables import approvals, inputs, messages, metadata, sessions, turns
+from moorage_gateway.db.tables import (
+    approvals,
+    audit_records,
+    audit_retention,
+    inputs,
+    messages,
+    metadata,
+    sessions,
+    turns,
+)
 from moorage_gateway.metrics.instruments import Metrics
 from moorage_gateway.requests import random_id
 from moorage_gateway.retention.removal import STEP, hold
@@ -176,6 +187,21 @@ async def test_unless_it_is_set_all_is_kept_for_ever(database_url: str) -> None:
         place.clock.turn(days=1000)
         assert await place.retention.once() == {}
     await place.engine.dispose()
+
+
+async def test_the_audit_is_kept_unless_it_is_told_for_how_long(
+    place: Place, database_url: str
+) -> None:
+    brief = Place(database_url, audit_days=40)
+    async with place.engine.begin() as connection:
+        for days in (41, 39):
+            moment = place.clock() - timedelta(days=days)
+            await record(connection, moment, Act(Action.QUOTA_SET, f"{days}"))
+    assert await place.retention.once() == {}
+    assert await brief.retention.once() == {"audit_records": 1}
+    assert await brief.ids(audit_records, "object_id") == {"39"}
+    assert await brief.ids(audit_retention, "removable_before") == set()
+    await brief.engine.dispose()
 
 
 async def test_a_session_that_went_goes_with_all_that_is_its_own(database_url: str) -> None:
