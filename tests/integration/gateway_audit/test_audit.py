@@ -122,8 +122,10 @@ async def test_records_of_a_session_outlive_it_and_say_with_what_it_was_steered(
         ("session.delete", "asked", admin.id, "sign_in"),
         ("session.mode", "done", owner.id, "api_key"),
         ("message.send", "done", owner.id, "api_key"),
-        ("session.create", "asked", owner.id, "api_key"),
+        ("session.create", "done", owner.id, "api_key"),
     ]
+    asked = await audit(gateway, admin, action="session.create", outcome="asked")
+    assert [one["objectId"] for one in asked["records"]] == [found[-1]["details"]["creationId"]]
     assert found[1]["details"] == mode
     assert {one["viaId"] for one in found[1:]} == {made.json()["id"]}
     assert words["content"] not in str(found) + str(gateway.logs)

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009_audit"
-down_revision = "0008_retention"
+revision = "0010_audit"
+down_revision = "0009_creations"
 branch_labels = None
 depends_on = None
 
