@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from moorage_chart.admission import Admission
 from moorage_chart.base import Group, Open
 from moorage_chart.parts import Gateway, Operator, Recorder, Sessions
 from moorage_chart.stores import Postgres, Redis
@@ -140,6 +141,7 @@ class Values(Group):
     images: Annotated[Images, Field(description="Where images come from.")] = Images()
     crds: Annotated[Crds, Field(description="The CustomResourceDefinitions.")] = Crds()
     sessions: Annotated[Sessions, Field(description="Where sessions run.")] = Sessions()
+    admission: Annotated[Admission, Field(description="What sessions may ask for.")] = Admission()
     operator: Annotated[Operator, Field(description="Makes pods of ClaudeSessions.")] = Operator()
     gateway: Annotated[Gateway, Field(description="What people and programs talk to.")] = Gateway()
     recorder: Annotated[Recorder, Field(description="Writes what happens into the database.")] = (

@@ -51,6 +51,10 @@ ADDED: list[tuple[Values, set[str]]] = [
         | {
             f"NetworkPolicy/moorage-moorage-{each}"
             for each in ("default-deny", "sessions", "sessions-open")
+        }
+        | {
+            "ConfigMap/moorage-admission-team-a",
+            "ValidatingAdmissionPolicyBinding/moorage-moorage-admission-team-a",
         },
     ),
 ]
@@ -60,6 +64,14 @@ REMOVED: list[tuple[Values, set[str]]] = [
         {
             f"CustomResourceDefinition/{kind}.moorage.dev"
             for kind in ("claudesessions", "claudesessiontemplates", "claudesessionpools")
+        },
+    ),
+    (
+        {"admission": {"enabled": False}},
+        {
+            "ConfigMap/moorage-admission-moorage-sessions",
+            "ValidatingAdmissionPolicy/moorage-moorage-admission",
+            "ValidatingAdmissionPolicyBinding/moorage-moorage-admission-moorage-sessions",
         },
     ),
     ({"sessions": {"createNamespace": False}}, {"Namespace/moorage-sessions"}),
