@@ -60,8 +60,8 @@ class Limits(Group):
     permission_modes: Annotated[
         list[Literal["default", "acceptEdits", "plan", "bypassPermissions"]],
         Field(
-            description="What `claude.permissionMode` may be. It is what people are asked, not the "
-            "boundary of a session: they can change it while it runs."
+            description="What `claude.permissionMode` may be, and what users of the gateway may "
+            "choose while a session runs."
         ),
     ] = ["default", "acceptEdits", "plan"]
     env: Annotated[

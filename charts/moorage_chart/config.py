@@ -16,7 +16,7 @@ Schema = dict[str, Any]
 
 _GATEWAY: Final = (
     "home", "host", "port", "auth", "database.migrate_at_start", "metrics",
-    "sessions.allow_local_paths", "kubernetes", "recorder",
+    "sessions.allow_local_paths", "sessions.permission_modes", "kubernetes", "recorder",
 )  # fmt: skip
 _OPERATOR: Final = (
     "namespaces", "redis", "http", "lease.namespace", "lease.name", "lease.identity",

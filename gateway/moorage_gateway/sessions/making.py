@@ -26,6 +26,7 @@ from moorage_gateway.repositories.service import RepositoryService
 from moorage_gateway.requests import content_digest
 from moorage_gateway.sessions.appearing import appeared
 from moorage_gateway.sessions.creation import build, row_of
+from moorage_gateway.sessions.modes import require_allowed
 from moorage_gateway.sessions.repository import SessionRepository
 from moorage_gateway.sessions.schemas import CreateSession
 
@@ -111,6 +112,9 @@ class SessionMaker:
         return session
 
     async def _build(self, request: CreateSession, creation_id: str) -> NewSession:
+        if "permission_mode" in request.claude.model_fields_set:
+            allowed = self.context.settings.sessions.permission_modes
+            require_allowed(request.claude.permission_mode, "claude.permissionMode", allowed)
         sources = await RepositoryService(self.context, self.principal).sources()
         template = None
         if request.template is not None:

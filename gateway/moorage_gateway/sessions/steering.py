@@ -14,6 +14,7 @@ from moorage_gateway.context import Context
 from moorage_gateway.errors import SessionFinished
 from moorage_gateway.sessions.creation import row_for
 from moorage_gateway.sessions.live import NOTHING, read_live
+from moorage_gateway.sessions.modes import require_allowed
 from moorage_gateway.sessions.repository import SessionRepository
 
 Steering = Interrupt | SetMode | SetModel
@@ -40,6 +41,7 @@ class SteeringService:
 
     async def set_mode(self, session: ClaudeSession, mode: PermissionMode) -> None:
         """Change the permission mode."""
+        require_allowed(mode, "mode", self.context.settings.sessions.permission_modes)
         await self.send(session, SetMode(input_id=f"mode-{uuid.uuid4()}", mode=mode))
 
     async def set_model(self, session: ClaudeSession, model: str | None) -> None:

@@ -1,11 +1,21 @@
 """Settings of single features: which sessions, which files."""
 
-from typing import Annotated
+from typing import Annotated, Final, get_args
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from moorage_api.resources.parts import PermissionMode
 from moorage_gateway.files.types import EXTENSIONS, NAMES
 from moorage_gateway.settings.base import Group, Words
+
+_MODES: Final = get_args(PermissionMode)
+
+
+def _are_modes(values: list[str]) -> list[str]:
+    if unknown := set(values) - set(_MODES):
+        msg = f"{', '.join(sorted(unknown))}: the modes are {', '.join(_MODES)}"
+        raise ValueError(msg)
+    return values
 
 
 class SessionSettings(Group):
@@ -18,6 +28,14 @@ class SessionSettings(Group):
             "whoever may create a session reads them."
         ),
     ] = False
+    permission_modes: Annotated[
+        Words,
+        AfterValidator(_are_modes),
+        Field(
+            description="Permission modes that users may choose, when they create a session and "
+            "while it runs. What templates may have is for the cluster's admission to say."
+        ),
+    ] = list(_MODES)
 
 
 class FileSettings(Group):

@@ -1,3 +1,14 @@
+{{/* The limits of a namespace, as JSON: list ROOT NAMESPACE. */}}
+{{- define "moorage.admission.limits" -}}
+{{- $admission := (index . 0).Values.admission -}}
+{{- $own := get $admission.namespaces (index . 1) | default dict -}}
+{{- $limits := dict -}}
+{{- range $key, $default := $admission.limits -}}
+{{- $_ := set $limits $key (ternary (get $own $key) $default (hasKey $own $key)) -}}
+{{- end -}}
+{{- toJson $limits -}}
+{{- end -}}
+
 {{/* CEL for the words of a parameter: KEY. */}}
 {{- define "moorage.admission.words" -}}
 params.data.{{ . }}.split(' ').filter(word, word != '')
