@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from moorage_api.reasons import Reason
 from moorage_runner.translate import TurnResult
 
+_PAYMENT_REQUIRED = 402
 _TOO_MANY = 429
 _PASSING_STATUS = frozenset({408, 409, 425, _TOO_MANY})
 _SERVER_ERROR = 500
@@ -68,8 +69,8 @@ def decide(
     draw: Callable[[float, float], float] = lambda low, high: (low + high) / 2,
 ) -> Again | GiveUp:
     """Decide what follows a failure. `tries`: how often it was tried again already."""
-    if result.reason == "budget_exhausted":
-        return GiveUp(Reason.BUDGET_EXCEEDED, "The session's budget is used up.")
+    if (spent := _spent(result)) is not None:
+        return spent
     if not is_passing(result):
         return GiveUp(_code(result), _permanent(result))
     if tries >= policy.limit:
@@ -82,6 +83,15 @@ def decide(
             return GiveUp(Reason.RETRIES_EXHAUSTED, message)
         return Again(max(0.0, told.limit_ends) + draw(0.0, policy.first))
     return Again(_delay(result, tries, policy, told, draw))
+
+
+def _spent(result: TurnResult) -> GiveUp | None:
+    """Return what follows where the money ended: here, or as the credential proxy says."""
+    if result.reason == "budget_exhausted":
+        return GiveUp(Reason.BUDGET_EXCEEDED, "The session's budget is used up.")
+    if result.status == _PAYMENT_REQUIRED:
+        return GiveUp(Reason.BUDGET_EXCEEDED, result.message or "A budget is used up.")
+    return None
 
 
 def is_passing(result: TurnResult) -> bool:

@@ -16,7 +16,8 @@ from redis.asyncio import Redis
 from moorage_api import meter
 from moorage_api.grant import GRANT_FIELD, TOKEN_FIELD, Grant, new_token, token_digest
 from moorage_api.keys import SessionKeys
-from moorage_gateway.credential_proxy.app import Context, create_app, opened
+from moorage_gateway.credential_proxy.app import Context, Outside, create_app, opened
+from moorage_gateway.credential_proxy.git.credentials import NoSecrets
 from moorage_gateway.credential_proxy.settings import ProxySettings
 
 Answer = Callable[["Seen", web.Request], Awaitable[web.StreamResponse]]
@@ -94,9 +95,12 @@ class Proxying:
 
 
 @asynccontextmanager
-async def proxying(settings: ProxySettings) -> AsyncIterator[Proxying]:
+async def proxying(
+    settings: ProxySettings, outside: Outside | None = None
+) -> AsyncIterator[Proxying]:
     """Serve with these settings."""
-    async with opened(settings) as context, listening(create_app(context)) as url:
+    around = outside or Outside(NoSecrets())
+    async with opened(settings, around) as context, listening(create_app(context)) as url:
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as client:
             yield Proxying(url, context, client)

@@ -5,24 +5,34 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
+import aiohttp
 import structlog
 from aiohttp import web
+from aiohttp.abc import AbstractResolver
 from aiohttp.typedefs import Handler, Middleware
 from redis.asyncio import Redis
 
 from moorage_api.base import now
 from moorage_api.redis_client import FAILURES, make_redis, ping
 from moorage_gateway.credential_proxy.accounts import Accounts
+from moorage_gateway.credential_proxy.addresses import Addresses
 from moorage_gateway.credential_proxy.budgets import Budgets
 from moorage_gateway.credential_proxy.errors import NotServed, ProxyError
+from moorage_gateway.credential_proxy.git.credentials import Credentials, Secrets
+from moorage_gateway.credential_proxy.git.github import GitHubApps
+from moorage_gateway.credential_proxy.git.repositories import PREFIX
+from moorage_gateway.credential_proxy.git.service import GitProxy
 from moorage_gateway.credential_proxy.metrics import Metrics
 from moorage_gateway.credential_proxy.model import ModelProxy
 from moorage_gateway.credential_proxy.passes import Passes
 from moorage_gateway.credential_proxy.prices import Prices
 from moorage_gateway.credential_proxy.settings import ProxySettings
-from moorage_gateway.credential_proxy.upstreams import Upstreams, upstream_client
+from moorage_gateway.credential_proxy.upstreams import Upstreams, passing_client
 
 _log = structlog.get_logger(__name__)
+_KEPT: Final = 60.0
+"""Seconds that a connection is kept open for the next request."""
+
 _QUIET: Final = frozenset({"/healthz", "/readyz"})
 
 
@@ -33,12 +43,32 @@ class Context:
     settings: ProxySettings
     redis: Redis
     metrics: Metrics
-    passes: Passes
     model: ModelProxy
+    git: GitProxy
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the process finds around it."""
+
+    secrets: Secrets
+    resolver: AbstractResolver | None = None
+    """What resolves names; None: the system."""
+
+
+def _guarded(addresses: Addresses, resolver: AbstractResolver | None) -> aiohttp.TCPConnector:
+    """Return what connects to where users say, if that may be reached."""
+    return aiohttp.TCPConnector(
+        limit=0,
+        keepalive_timeout=_KEPT,
+        resolver=resolver,
+        use_dns_cache=False,
+        socket_factory=addresses.open_socket,
+    )
 
 
 @asynccontextmanager
-async def opened(settings: ProxySettings) -> AsyncIterator[Context]:
+async def opened(settings: ProxySettings, outside: Outside) -> AsyncIterator[Context]:
     """Put everything together."""
     redis = make_redis(
         settings.redis.url.get_secret_value(),
@@ -49,12 +79,23 @@ async def opened(settings: ProxySettings) -> AsyncIterator[Context]:
     metrics, passes = Metrics(), Passes(redis)
     budgets = Budgets(Accounts(redis), settings.budgets, settings.sessions, now)
     prices = Prices(settings.model.prices, settings.model.search_usd)
+    addresses = Addresses(settings.egress.allowed_networks, settings.egress.denied_networks)
     try:
-        async with upstream_client() as client:
-            upstreams = Upstreams(client, settings.model)
+        async with (
+            passing_client(aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT)) as model_client,
+            passing_client(_guarded(addresses, outside.resolver)) as git_client,
+        ):
+            upstreams = Upstreams(model_client, settings.model)
             seconds = settings.model.longest_seconds
-            model = ModelProxy(passes, budgets, prices, upstreams, metrics, seconds)
-            yield Context(settings, redis, metrics, passes, model)
+            apps = GitHubApps(git_client)
+            credentials = Credentials(outside.secrets, settings.git.credentials, apps)
+            yield Context(
+                settings,
+                redis,
+                metrics,
+                ModelProxy(passes, budgets, prices, upstreams, metrics, seconds),
+                GitProxy(passes, credentials, git_client, settings.git),
+            )
     finally:
         with suppress(*FAILURES):
             await redis.aclose()
@@ -76,6 +117,7 @@ def create_app(context: Context) -> web.Application:
             web.post("/v1/messages/count_tokens", model.unmetered),
             web.get("/v1/models", model.unmetered),
             web.get("/v1/models/{model}", model.unmetered),
+            web.route("*", f"{PREFIX}{{repository:.+}}", context.git.handle),
         ]
     )
     app.on_response_prepare.append(_anonymous)
@@ -98,18 +140,18 @@ def _edge(metrics: Metrics) -> Middleware:
                 refusal = NotServed(f"{request.method} on this path")
         metrics.refusals.labels(refusal.kind).inc()
         _log.info("refused", path=request.path[:200], kind=refusal.kind)
-        return _refused(refusal)
+        return _refused(refusal, as_text=request.path.startswith(PREFIX))
 
     return handle
 
 
-def _refused(error: ProxyError) -> web.Response:
+def _refused(error: ProxyError, *, as_text: bool) -> web.Response:
+    """Return an answer as Claude Code reads it, or as git shows it."""
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+    if as_text:
+        return web.Response(text=f"{error}\n", status=error.status, headers=headers)
     return web.Response(
-        body=error.body(),
-        status=error.status,
-        content_type="application/json",
-        headers=headers,
+        body=error.body(), status=error.status, content_type="application/json", headers=headers
     )
 
 

@@ -4,6 +4,8 @@
 ProxyError
 ├── NotSignedIn         401 authentication_error
 ├── BudgetSpent         402 billing_error          nothing will change by waiting
+├── GitRefused          403 permission_error       a repository, or what is done with it
+├── HostRefused         403 permission_error       a host that the session may not reach
 ├── KeyRefused          403 permission_error       the installation's own key is bad
 ├── NotServed           404 not_found_error
 ├── TooLarge            413 request_too_large
@@ -54,6 +56,20 @@ class BudgetSpent(ProxyError):
         super().__init__(
             f"The budget of {whose}, {limit_usd:g} US dollars, is used up. Ask for a larger one."
         )
+
+
+class GitRefused(ProxyError):
+    """A repository may not be used, or not so."""
+
+    status = 403
+    kind = "permission_error"
+
+
+class HostRefused(ProxyError):
+    """A host may not be reached."""
+
+    status = 403
+    kind = "permission_error"
 
 
 class KeyRefused(ProxyError):

@@ -12,10 +12,11 @@ from aiohttp import web
 
 from moorage_gateway.credential_proxy.asked import passed_on, read_asked
 from moorage_gateway.credential_proxy.budgets import Booking, Budgets
-from moorage_gateway.credential_proxy.errors import KeyRefused, NotSignedIn, ProxyError, TooLarge
+from moorage_gateway.credential_proxy.errors import KeyRefused, ProxyError, TooLarge
 from moorage_gateway.credential_proxy.metrics import Metrics
 from moorage_gateway.credential_proxy.passes import Passes, Session
 from moorage_gateway.credential_proxy.prices import Prices
+from moorage_gateway.credential_proxy.tokens import token_of
 from moorage_gateway.credential_proxy.upstreams import Call, Upstreams
 from moorage_gateway.credential_proxy.usage import Reader, StreamReader, Usage, WholeReader
 
@@ -171,20 +172,6 @@ class ModelProxy:
             output_tokens=used.output if used else 0,
             micro_usd=cost,
         )
-
-
-def token_of(headers: Mapping[str, str]) -> str:
-    """Return the token that a request proves itself with.
-
-    Raises:
-        NotSignedIn: There is none.
-    """
-    scheme, _, token = headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        return token.strip()
-    if key := headers.get("x-api-key"):
-        return key
-    raise NotSignedIn
 
 
 async def read_body(request: web.Request) -> bytes:

@@ -3,14 +3,24 @@
 import asyncio
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 import uvloop
 from aiohttp import web
+from kubernetes.aio.config import ConfigException
 
+from moorage_api.kube.client import KubernetesApi
+from moorage_api.kube.connection import connected
 from moorage_api.settings import SettingsRefused, load, secret_values
 from moorage_gateway import logs
-from moorage_gateway.credential_proxy.app import create_app, opened
+from moorage_gateway.credential_proxy.app import Outside, create_app, opened
+from moorage_gateway.credential_proxy.git.credentials import (
+    KubernetesSecrets,
+    NoSecrets,
+    Secrets,
+)
 from moorage_gateway.credential_proxy.metrics import showing
 from moorage_gateway.credential_proxy.settings import ProxySettings
 
@@ -34,6 +44,19 @@ def main() -> int:
     return 0
 
 
+@asynccontextmanager
+async def _secrets() -> AsyncIterator[Secrets]:
+    """Yield where Secrets of sessions' namespaces are read: where there is a cluster, there."""
+    async with AsyncExitStack() as stack:
+        secrets: Secrets = NoSecrets()
+        try:
+            client = await stack.enter_async_context(connected("moorage-credential-proxy"))
+            secrets = KubernetesSecrets(KubernetesApi(client))
+        except ConfigException:
+            _log.warning("no cluster: sessions cannot name Secrets for their repositories")
+        yield secrets
+
+
 async def serve(settings: ProxySettings) -> None:
     """Serve until SIGTERM or SIGINT.
 
@@ -44,7 +67,8 @@ async def serve(settings: ProxySettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with (
-        opened(settings) as context,
+        _secrets() as secrets,
+        opened(settings, Outside(secrets)) as context,
         showing(context.metrics, settings.host, settings.metrics_port) as metrics_port,
     ):
         runner = web.AppRunner(

@@ -4,6 +4,7 @@ docs/proxy-settings.md is generated from these models
 (`python -m moorage_gateway.credential_proxy.settings`).
 """
 
+import ipaddress
 import sys
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -12,7 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 from pydantic.alias_generators import to_camel
 from pydantic_settings import SettingsConfigDict
 
-from moorage_api.settings import EnvironmentSettings, Group, rows
+from moorage_api.settings import EnvironmentSettings, Group, Words, rows
 from moorage_gateway.settings import LogSettings
 
 
@@ -143,6 +144,76 @@ class BudgetSettings(Group):
     ] = []
 
 
+class GitFolder(Listed):
+    """Credentials for all repositories at or below an address."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2048)]
+    folder: Annotated[Path, Field(description="As a Secret is mounted: a file for each value.")]
+
+
+class GitSettings(Group):
+    """Git."""
+
+    push_prefix: Annotated[
+        str,
+        Field(
+            min_length=1,
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$",
+            description="Only branches whose names begin so may be pushed.",
+        ),
+    ] = "claude/"
+    max_push_bytes: Annotated[
+        int, Field(ge=1024, le=64 * 1024**3, description="The largest push.")
+    ] = 512 * 1024 * 1024
+    credentials: Annotated[
+        list[GitFolder],
+        Field(
+            description="Credentials for repositories whose sessions name no Secret, as JSON: "
+            '`[{"url": "https://github.com/acme", "folder": "/git/acme"}]`. The folder has files '
+            "as a Secret has keys: token; username and password; or githubAppId and "
+            "githubAppPrivateKey, also githubAppInstallationId and githubApiUrl."
+        ),
+    ] = []
+    http_hosts: Annotated[
+        Words, Field(description="Git servers that may be reached without TLS, by their names.")
+    ] = []
+    silence_seconds: Annotated[
+        float, Field(gt=0, le=3600, description="How long a git server may say nothing.")
+    ] = 120.0
+    longest_seconds: Annotated[
+        int, Field(ge=1, le=24 * 3600, description="How long one request may take.")
+    ] = 3600
+
+
+def _checked_networks(value: list[str]) -> list[str]:
+    for each in value:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError:
+            msg = f"write networks as 10.20.0.0/16 or fd00::/8, not {each!r}"
+            raise ValueError(msg) from None
+    return value
+
+
+Networks = Annotated[Words, AfterValidator(_checked_networks)]
+
+
+class EgressSettings(Group):
+    """What is reached for sessions beside the model: git servers, and the hosts they may use."""
+
+    allowed_networks: Annotated[
+        Networks,
+        Field(
+            description="Networks that are not public and yet may be reached, as that of an "
+            "internal git server or registry. All others that are not public never are."
+        ),
+    ] = []
+    denied_networks: Annotated[
+        Networks,
+        Field(description="Networks that are public and yet may not, as a cluster's own."),
+    ] = []
+
+
 class RedisSettings(Group):
     """Redis, where grants and meters are."""
 
@@ -174,6 +245,8 @@ class ProxySettings(EnvironmentSettings):
     model: Annotated[ModelSettings, Field(description="The model.")]
     sessions: SessionLimitSettings = SessionLimitSettings()
     budgets: BudgetSettings = BudgetSettings()
+    git: GitSettings = GitSettings()
+    egress: EgressSettings = EgressSettings()
     log: LogSettings = LogSettings()
 
 

@@ -146,9 +146,10 @@ class Upstreams:
 
 
 @asynccontextmanager
-async def upstream_client() -> AsyncIterator[aiohttp.ClientSession]:
-    """Yield the client: no cookies, no proxies of the environment, bodies as they come."""
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60.0)
+async def passing_client(
+    connector: aiohttp.TCPConnector,
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """Yield a client: no cookies, no proxies of the environment, bodies as they come."""
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
