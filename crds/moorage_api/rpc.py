@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, TypeAdapter
 
 from moorage_api.base import Timestamp, WireModel
+from moorage_api.file_names import FileKinds
 
 FIELD: Final = b"request"
 MAX_FILE_BYTES: Final = 10 * 1024 * 1024
@@ -14,6 +15,9 @@ PAGE: Final = 1000
 
 Path = Annotated[str, Field(min_length=1, max_length=MAX_PATH)]
 Encoding = Literal["utf-8", "base64"]
+Kinds = Annotated[
+    FileKinds | None, Field(description="Refuse others; empty: the usual ones (file_names).")
+]
 
 
 class _RequestBase(WireModel):
@@ -37,6 +41,7 @@ class ReadFile(_RequestBase):
 
     op: Literal["read"] = "read"
     path: Path
+    kinds: Kinds = None
 
 
 class WriteFile(_RequestBase):
@@ -46,6 +51,7 @@ class WriteFile(_RequestBase):
     path: Path
     content: str
     encoding: Encoding = "utf-8"
+    kinds: Kinds = None
 
 
 class DeleteFile(_RequestBase):
@@ -53,6 +59,7 @@ class DeleteFile(_RequestBase):
 
     op: Literal["delete"] = "delete"
     path: Path
+    kinds: Kinds = None
 
 
 class Diff(_RequestBase):
@@ -114,7 +121,15 @@ class DiffText(WireModel):
 
 
 FailureCode = Literal[
-    "NOT_FOUND", "FORBIDDEN", "CONFLICT", "TOO_LARGE", "INVALID", "NO_SPACE", "NOT_READY", "FAILED"
+    "NOT_FOUND",
+    "FORBIDDEN",
+    "UNSUPPORTED",
+    "CONFLICT",
+    "TOO_LARGE",
+    "INVALID",
+    "NO_SPACE",
+    "NOT_READY",
+    "FAILED",
 ]
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -13,8 +13,14 @@ from moorage_runner.files.operations import run_operation
 from moorage_runner.files.tree import Tree
 
 
+_WITH_KINDS: Final = frozenset({"read", "create", "update", "delete"})
+
+
 def request(op: str, **fields: Any) -> Request:
-    """Build a request as the gateway would send it."""
+    """Build a request as a gateway would send it whose settings allow files of this very name."""
+    if op in _WITH_KINDS:
+        names = [part for part in fields["path"].split("/") if part not in {"", "."}]
+        fields = {"kinds": {"names": names[-1:]}} | fields
     return REQUEST.validate_python({"op": op, "number": "1", "deadlineMs": 0, **fields})
 
 

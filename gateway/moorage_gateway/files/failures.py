@@ -11,6 +11,7 @@ from moorage_gateway.errors import (
     SessionNotReady,
     TooLarge,
     Unavailable,
+    UnsupportedType,
 )
 
 _LONGEST = 500
@@ -22,6 +23,7 @@ def error_for(failure: Failure, session_id: str, phase: str, path: str) -> Gatew
     errors: dict[FailureCode, GatewayError] = {
         "NOT_FOUND": NotFound("file", path),
         "FORBIDDEN": Forbidden(message),
+        "UNSUPPORTED": UnsupportedType(path.rpartition("/")[2]),
         "CONFLICT": FileConflict(message),
         "NO_SPACE": FileConflict(message),
         "TOO_LARGE": TooLarge("the file", MAX_FILE_BYTES),

@@ -1,9 +1,8 @@
 """Paths of files in requests: refused here already, and again by the runner, which has the disk."""
 
+from moorage_api.file_names import FileKinds, is_git
 from moorage_api.rpc import MAX_PATH
 from moorage_gateway.errors import Forbidden, Mistake, RequestInvalid, UnsupportedType
-from moorage_gateway.files.types import is_supported
-from moorage_gateway.settings import FileSettings
 
 
 def checked_path(path: str) -> str:
@@ -32,7 +31,7 @@ def _fault(path: str) -> str | None:
     return None
 
 
-def checked_file(path: str, settings: FileSettings, *, write: bool) -> str:
+def checked_file(path: str, kinds: FileKinds, *, write: bool) -> str:
     """Return ``path`` if files like it may be read, or written.
 
     Raises:
@@ -43,8 +42,8 @@ def checked_file(path: str, settings: FileSettings, *, write: bool) -> str:
     parts = [part for part in checked_path(path).split("/") if part not in {"", "."}]
     if not parts:
         raise RequestInvalid([Mistake("path", "must name a file")])
-    if write and any(part.lower() == ".git" for part in parts):
+    if write and any(is_git(part) for part in parts):
         raise Forbidden("what is below .git can only be read")
-    if not is_supported(parts[-1], frozenset(settings.extensions), frozenset(settings.names)):
+    if not kinds.allow(parts[-1]):
         raise UnsupportedType(parts[-1])
     return path

@@ -6,6 +6,7 @@ from typing import Final, Literal, TypeVar
 
 import structlog
 
+from moorage_api.file_names import USUAL_FILES, FileKinds
 from moorage_api.resources import ClaudeSession, Phase
 from moorage_api.rpc import (
     MAX_FILE_BYTES,
@@ -66,16 +67,18 @@ class FileService:
 
     async def read(self, path: str) -> FileContent:
         """Return a file."""
-        checked_file(path, self.context.settings.files, write=False)
+        kinds = self._checked(path, write=False)
         return await self._ask(
             FileContent,
             path,
-            lambda stamp: ReadFile(number=stamp.number, deadline_ms=stamp.deadline_ms, path=path),
+            lambda stamp: ReadFile(
+                number=stamp.number, deadline_ms=stamp.deadline_ms, path=path, kinds=kinds
+            ),
         )
 
     async def write(self, op: Literal["create", "update"], path: str, body: WriteBody) -> Written:
         """Make a file, or write one anew."""
-        checked_file(path, self.context.settings.files, write=True)
+        kinds = self._checked(path, write=True)
         if _size(body) > MAX_FILE_BYTES:
             raise TooLarge("the file", MAX_FILE_BYTES)
         await self._record(Action.FILE_CREATE if op == "create" else Action.FILE_UPDATE, path)
@@ -89,17 +92,20 @@ class FileService:
                 path=path,
                 content=body.content,
                 encoding=body.encoding,
+                kinds=kinds,
             ),
         )
 
     async def delete(self, path: str) -> Written:
         """Delete a file."""
-        checked_file(path, self.context.settings.files, write=True)
+        kinds = self._checked(path, write=True)
         await self._record(Action.FILE_DELETE, path)
         return await self._ask(
             Written,
             path,
-            lambda stamp: DeleteFile(number=stamp.number, deadline_ms=stamp.deadline_ms, path=path),
+            lambda stamp: DeleteFile(
+                number=stamp.number, deadline_ms=stamp.deadline_ms, path=path, kinds=kinds
+            ),
         )
 
     async def diff(self) -> DiffText:
@@ -114,6 +120,12 @@ class FileService:
         act = Act(action, path, Outcome.ASKED, id_of(self.session))
         async with self.context.engine.begin() as connection:
             await record(connection, self.context.clock(), act)
+
+    def _checked(self, path: str, *, write: bool) -> FileKinds | None:
+        """Refuse a path that may not be; return which files the runner is to allow, if unusual."""
+        kinds = self.context.settings.files.kinds
+        checked_file(path, kinds, write=write)
+        return None if kinds == USUAL_FILES else kinds
 
     async def _ask(self, kind: type[Answer], path: str, make: Callable[[Stamp], Request]) -> Answer:
         session_id, phase = id_of(self.session), self.session.status.phase

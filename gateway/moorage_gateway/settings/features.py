@@ -4,8 +4,8 @@ from typing import Annotated, Final, get_args
 
 from pydantic import AfterValidator, Field
 
+from moorage_api.file_names import EXTENSIONS, NAMES, FileKinds
 from moorage_api.resources.parts import PermissionMode
-from moorage_gateway.files.types import EXTENSIONS, NAMES
 from moorage_gateway.settings.base import Group, Words
 
 _MODES: Final = get_args(PermissionMode)
@@ -54,3 +54,8 @@ class FileSettings(Group):
     concurrency: Annotated[
         int, Field(ge=1, le=1000, description="File operations under way at once.")
     ] = 32
+
+    @property
+    def kinds(self) -> FileKinds:
+        """Which files may be read and written."""
+        return FileKinds(extensions=frozenset(self.extensions), names=frozenset(self.names))

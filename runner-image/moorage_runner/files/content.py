@@ -22,7 +22,7 @@ from moorage_api.rpc import (
 from moorage_runner.files.errors import OperationError, from_os_error, show, too_large
 from moorage_runner.files.limit import Limit
 from moorage_runner.files.listing import modified_at
-from moorage_runner.files.paths import Parts, in_git, join, parse
+from moorage_runner.files.paths import Parts, join, parse_file
 from moorage_runner.files.tree import Tree, lstat, require_file
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -47,7 +47,7 @@ def read_file(tree: Tree, request: ReadFile, limit: Limit) -> FileContent:
     Raises:
         OperationError: It cannot be read, is no regular file, or is larger than 10 MB.
     """
-    parts = parse(request.path)
+    parts = parse_file(request)
     path = join(parts)
     with tree.file(parts) as descriptor:
         info = os.fstat(descriptor)
@@ -97,7 +97,7 @@ def write_file(tree: Tree, request: WriteFile, limit: Limit) -> Written:
         OperationError: It exists (create), or does not (update); it cannot be written.
     """
     data = _decode(request)
-    parts = _writable(request.path)
+    parts = parse_file(request)
     path = join(parts)
     try:
         with tree.parent(parts, create=request.op == "create") as folder:
@@ -123,14 +123,6 @@ def _decode(request: WriteFile) -> bytes:
     if len(data) > MAX_FILE_BYTES:
         raise too_large(request.path)
     return data
-
-
-def _writable(path: str) -> Parts:
-    parts = parse(path)
-    if in_git(parts):
-        text = f"{show(path)} belongs to git and is read-only: ask Claude to run git instead."
-        raise OperationError("FORBIDDEN", text)
-    return parts
 
 
 def _existing(folder: int, parts: Parts, *, create: bool) -> os.stat_result | None:
@@ -201,7 +193,7 @@ def delete_file(tree: Tree, request: DeleteFile, limit: Limit) -> Written:
     Raises:
         OperationError: It does not exist, is a folder, or cannot be deleted.
     """
-    parts = _writable(request.path)
+    parts = parse_file(request)
     path = join(parts)
     with tree.parent(parts) as folder:
         found = lstat(folder, parts[-1])

@@ -14,10 +14,11 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from typing import Final, Literal
 
+from moorage_api.file_names import is_git
 from moorage_api.rpc import MAX_PATH, FileEntry, ListFiles, Listing
 from moorage_runner.files.errors import OperationError, show
 from moorage_runner.files.limit import Limit
-from moorage_runner.files.paths import ROOT, Parts, in_git, is_git, join, parse
+from moorage_runner.files.paths import ROOT, Parts, in_git, join, parse
 from moorage_runner.files.tree import Tree, lstat
 
 BATCH: Final = 20_000

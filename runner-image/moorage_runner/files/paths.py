@@ -1,8 +1,13 @@
-"""Which paths are asked for. Pure: what they lead to is decided by `tree`, one step at a time."""
+"""Which paths are asked for, and which of them may be.
+
+Pure: what they lead to is decided by `tree`, one step at a time.
+"""
 
 import os
 from typing import Final, NewType
 
+from moorage_api.file_names import USUAL_FILES, is_git
+from moorage_api.rpc import DeleteFile, ReadFile, WriteFile
 from moorage_runner.files.errors import OperationError, show
 
 Parts = NewType("Parts", tuple[str, ...])
@@ -28,6 +33,21 @@ def parse(path: str) -> Parts:
     return Parts(parts)
 
 
+def parse_file(request: ReadFile | WriteFile | DeleteFile) -> Parts:
+    """Split the path of a file that may be read, or written, as the request wants to.
+
+    Raises:
+        OperationError: It cannot be; git's own would be written; it is of no kind that is allowed.
+    """
+    parts = parse(request.path)
+    if in_git(parts) and not isinstance(request, ReadFile):
+        text = f"{show(request.path)} belongs to git and is read-only: ask Claude to run git."
+        raise OperationError("FORBIDDEN", text)
+    if parts and not (request.kinds or USUAL_FILES).allow(parts[-1]):
+        raise OperationError("UNSUPPORTED", f"Files like {show(parts[-1])} are not exchanged.")
+    return parts
+
+
 def parse_raw(path: bytes) -> Parts | None:
     """Split a path that git reports; None for one that no tree of files can hold."""
     parts = os.fsdecode(path).split("/")
@@ -40,13 +60,8 @@ def join(parts: Parts) -> str:
 
 
 def in_git(parts: Parts) -> bool:
-    """Whether the path is a `.git` or lies in one, whatever its case and depth."""
+    """Whether the path is a `.git` or lies in one, however it is spelled and at any depth."""
     return any(is_git(part) for part in parts)
-
-
-def is_git(name: str) -> bool:
-    """Whether a folder or file of this name is git's own, on any file system."""
-    return name.casefold().rstrip(" .") == ".git"
 
 
 def _is_name(part: str) -> bool:

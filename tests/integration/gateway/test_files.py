@@ -3,10 +3,12 @@
 import base64
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from moorage_api.file_names import FileKinds
 from moorage_api.resources import Phase
 from moorage_api.rpc import (
     MAX_FILE_BYTES,
@@ -26,7 +28,7 @@ from moorage_api.rpc import (
     Written,
 )
 from moorage_testing.answering import answering
-from moorage_testing.gateway import Gateway
+from moorage_testing.gateway import Gateway, running_gateway, settings_for
 from moorage_testing.redis import RedisServer
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -167,11 +169,28 @@ async def test_a_listing_stays_inside(gateway: Gateway, session_id: str, query: 
 
 async def test_git_is_read_only(gateway: Gateway, session_id: str) -> None:
     async with answering(gateway.redis, session_id, well):
-        for path in (".git/hooks/a.sh", "sub/.GIT/config.ini"):
+        for path in (".git/hooks/a.sh", "sub/.GIT/config.ini", "git~1/config.ini", ".git%20./a.sh"):
             url = f"/sessions/{session_id}/files/{path}"
             refused = await gateway.client.put(url, json={"content": "x"})
             assert (refused.status_code, refused.json()["code"]) == (403, "FORBIDDEN")
             assert (await gateway.client.get(url)).status_code == 200
+
+
+async def test_the_runner_is_told_which_files_where_they_are_not_the_usual_ones(
+    redis_server: RedisServer, tmp_path: Path, sqlite_url: str
+) -> None:
+    files = {"extensions": "exe", "names": ""}
+    settings = settings_for(tmp_path, redis_server.url, database_url=sqlite_url, files=files)
+    async with running_gateway(settings) as gateway:
+        session_id = await gateway.create()
+        await gateway.live(session_id)
+        async with answering(gateway.redis, session_id, well) as seen:
+            for path, status in (("a.exe", 200), ("a.py", 415)):
+                answer = await gateway.client.get(f"/sessions/{session_id}/files/{path}")
+                assert answer.status_code == status
+    (asked,) = seen
+    assert isinstance(asked, ReadFile)
+    assert asked.kinds == FileKinds(extensions=frozenset({"exe"}), names=frozenset())
 
 
 @pytest.mark.parametrize(
@@ -179,6 +198,7 @@ async def test_git_is_read_only(gateway: Gateway, session_id: str) -> None:
     [
         ("NOT_FOUND", 404, "NOT_FOUND"),
         ("FORBIDDEN", 403, "FORBIDDEN"),
+        ("UNSUPPORTED", 415, "UNSUPPORTED_TYPE"),
         ("CONFLICT", 409, "CONFLICT"),
         ("TOO_LARGE", 413, "PAYLOAD_TOO_LARGE"),
         ("INVALID", 400, "VALIDATION_ERROR"),

@@ -143,10 +143,10 @@ async def test_a_reply_expires_and_the_request_is_gone(
 async def test_what_is_late_is_dropped_undone(
     runner: Runner, gateway: Gateway, redis: Redis, workspace: Workspace
 ) -> None:
-    number = await gateway.send("create", wait=-1, path="late", content="")
+    number = await gateway.send("create", wait=-1, path="late.txt", content="")
     await gateway.until_empty()
     assert await redis.exists(KEYS.reply(number)) == 0
-    assert not (workspace.repo / "late").exists()
+    assert not (workspace.repo / "late.txt").exists()
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ async def test_nonsense_does_no_harm(
 
 
 async def test_many_at_once_are_all_answered(runner: Runner, gateway: Gateway) -> None:
-    numbers = [await gateway.send("create", path=f"f{number}", content="x") for number in range(60)]
+    numbers = [await gateway.send("create", path=f"f{number}.txt", content="x") for number in range(60)]
     replies = await asyncio.gather(*(gateway.receive(number) for number in numbers))
     assert {reply.kind for reply in replies} == {"written"}
 
@@ -196,7 +196,7 @@ async def test_many_at_once_are_all_answered(runner: Runner, gateway: Gateway) -
 async def test_what_was_asked_before_the_start_is_answered_once(
     stopped: Runner, gateway: Gateway
 ) -> None:
-    number = await gateway.send("create", path="early", content="")
+    number = await gateway.send("create", path="early.txt", content="")
     stopped.start()
     assert (await gateway.receive(number)).kind == "written"
     await stopped.end()
@@ -207,8 +207,8 @@ async def test_what_was_asked_before_the_start_is_answered_once(
 
 async def test_the_largest_file_passes(runner: Runner, gateway: Gateway) -> None:
     content = "\u00e4" * (5 * 1024 * 1024)
-    assert (await gateway.ask("create", path="big", content=content)).kind == "written"
-    reply = await gateway.ask("read", path="big")
+    assert (await gateway.ask("create", path="big.txt", content=content)).kind == "written"
+    reply = await gateway.ask("read", path="big.txt")
     assert reply.kind == "content"
     assert reply.content == content
 

@@ -2,10 +2,9 @@
 
 import pytest
 
+from moorage_api.file_names import USUAL_FILES
 from moorage_gateway.errors import Forbidden, GatewayError, RequestInvalid, UnsupportedType
 from moorage_gateway.files.paths import checked_file, checked_path
-from moorage_gateway.files.types import EXTENSIONS, NAMES, is_supported
-from moorage_gateway.settings import FileSettings
 
 
 @pytest.mark.parametrize(
@@ -16,12 +15,12 @@ from moorage_gateway.settings import FileSettings
     ],
 )  # fmt: skip
 def test_usual_files_are_supported(name: str) -> None:
-    assert is_supported(name, EXTENSIONS, NAMES)
+    assert USUAL_FILES.allow(name)
 
 
 @pytest.mark.parametrize("name", ["a.exe", "a.dll", "a", ".py", "a.", "", ".", "Dockerfile2"])
 def test_others_are_not(name: str) -> None:
-    assert not is_supported(name, EXTENSIONS, NAMES)
+    assert not USUAL_FILES.allow(name)
 
 
 @pytest.mark.parametrize("path", [".", "a", "a/b.txt", "a/..b", "...", "x" * 1000, "ä/€", "./a"])
@@ -50,4 +49,4 @@ def test_paths_that_cannot_be(path: str) -> None:
 )
 def test_files_that_are_not_written(path: str, kind: type[GatewayError]) -> None:
     with pytest.raises(kind):
-        checked_file(path, FileSettings(), write=True)
+        checked_file(path, USUAL_FILES, write=True)

@@ -168,7 +168,7 @@ from moorage_runner.files.errors import OperationError
 from moorage_runner.files.limit import Limit
 from moorage_runner.files.tree import Tree
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-request = WriteFile(op="update", path="a", content="x" * 5000, number="1", deadline_ms=0)
+request = WriteFile(op="update", path="a.txt", content="x" * 5000, number="1", deadline_ms=0)
 try:
     write_file(Tree(Path(sys.argv[1])), request, Limit(10))
 except OperationError as error:
@@ -178,7 +178,7 @@ except OperationError as error:
 
 def test_a_write_that_fails_half_way_changes_nothing(files: Files) -> None:
     """The kernel itself ends the write after 1000 bytes."""
-    (files.root / "a").write_text("old")
+    (files.root / "a.txt").write_text("old")
     done = subprocess.run(
         [sys.executable, "-c", _LIMITED, str(files.root)],
         capture_output=True,
@@ -186,5 +186,5 @@ def test_a_write_that_fails_half_way_changes_nothing(files: Files) -> None:
         check=True,
     )
     assert done.stdout == "TOO_LARGE\n"
-    assert [path.name for path in files.root.iterdir()] == ["a"]
-    assert (files.root / "a").read_text() == "old"
+    assert [path.name for path in files.root.iterdir()] == ["a.txt"]
+    assert (files.root / "a.txt").read_text() == "old"
