@@ -21,7 +21,7 @@ def is_git(name: str) -> bool:
     """Return whether any file system takes a file or folder of this name for git's own.
 
     Those that fold case; HFS+, which ignores some characters; NTFS, for which ``git~1`` is a short
-    form, dots and spaces at the end are nothing, ``:`` begins a stream and ``\\`` a name below.
+    form, dots and spaces at the end are nothing, a colon begins a stream, a backslash a name below.
     """
     plain = _IGNORED.sub("", name).casefold()
     return any(part.partition(":")[0].rstrip(" .") in _GITS for part in plain.split("\\"))

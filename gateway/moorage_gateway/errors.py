@@ -43,6 +43,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from fastapi.exceptions import RequestValidationError
+from pydantic import ConfigDict
 from redis.exceptions import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -441,6 +442,9 @@ def error_response(error: GatewayError) -> JSONResponse:
 
 class ErrorBody(WireModel):
     """Every error's shape."""
+
+    # An error without details has no such field, so its description must not require it.
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     error: str
     code: str

@@ -12,7 +12,6 @@ from moorage_runner.files.limit import Limit
 from moorage_runner.files.operations import run_operation
 from moorage_runner.files.tree import Tree
 
-
 _WITH_KINDS: Final = frozenset({"read", "create", "update", "delete"})
 
 

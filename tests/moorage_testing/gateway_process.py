@@ -29,8 +29,11 @@ _LISTENS = re.compile(r"Uvicorn running on http://127\.0\.0\.1:(\d+)")
 class GatewayProcess:
     """A running process."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", log_file: Path) -> None:
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", log_file: Path, environment: dict[str, str]
+    ) -> None:
         self._process = process
+        self.environment = environment
         self._log_file = log_file
         self.port = self._wait_for_port()
 
@@ -78,12 +81,13 @@ def gateway_process(home: Path, redis_url: str, **settings: str) -> Iterator[Gat
         "LOG__FILE": str(log_file),
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MOORAGE_")}
+    environment = kept | {f"MOORAGE_{name}": value for name, value in (given | settings).items()}
     process = subprocess.Popen(
         [sys.executable, "-m", "moorage_testing.gateway_process"],
-        env=kept | {f"MOORAGE_{name}": value for name, value in (given | settings).items()},
+        env=environment,
         preexec_fn=ends_with_the_test,  # noqa: PLW1509 - one system call
     )
-    running = GatewayProcess(process, log_file)
+    running = GatewayProcess(process, log_file, environment)
     try:
         yield running
     finally:

@@ -39,7 +39,7 @@ async def list_keys(keys: Keys) -> KeyList:
     return await keys.all()
 
 
-@router.get("/{key_id}", responses=error_responses(403, 404, 503))
+@router.get("/{key_id}", responses=error_responses(400, 403, 404, 503))
 async def get_key(key_id: KeyId, keys: Keys) -> KeyView:
     """Return an API key, without the key itself."""
     return await keys.get(key_id)
@@ -51,7 +51,7 @@ async def rename_key(key_id: KeyId, request: PatchKey, keys: Keys) -> KeyView:
     return await keys.rename(key_id, request)
 
 
-@router.delete("/{key_id}", responses=error_responses(403, 404, 503))
+@router.delete("/{key_id}", responses=error_responses(400, 403, 404, 503))
 async def delete_key(key_id: KeyId, keys: Keys) -> Done:
     """Delete an API key."""
     await keys.remove(key_id)

@@ -188,7 +188,9 @@ async def test_nonsense_does_no_harm(
 
 
 async def test_many_at_once_are_all_answered(runner: Runner, gateway: Gateway) -> None:
-    numbers = [await gateway.send("create", path=f"f{number}.txt", content="x") for number in range(60)]
+    numbers = [
+        await gateway.send("create", path=f"f{number}.txt", content="x") for number in range(60)
+    ]
     replies = await asyncio.gather(*(gateway.receive(number) for number in numbers))
     assert {reply.kind for reply in replies} == {"written"}
 

@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -26,6 +27,7 @@ class AllFiles(FileKinds):
 
 
 ALL = AllFiles()
+NUMBERED: dict[str, Any] = {"number": "1", "deadline_ms": 0}
 
 
 def gateways_verdict(path: str, *, write: bool = True) -> str:
@@ -42,8 +44,8 @@ def gateways_verdict(path: str, *, write: bool = True) -> str:
 
 def runners_verdict(path: str) -> str:
     """What the runner says to each way of writing; they are to agree."""
-    write = WriteFile.model_construct(op="update", path=path, content="", kinds=ALL)
-    delete = DeleteFile.model_construct(path=path, kinds=ALL)
+    write = WriteFile.model_construct(**NUMBERED, op="update", path=path, content="", kinds=ALL)
+    delete = DeleteFile.model_construct(**NUMBERED, path=path, kinds=ALL)
     verdicts = {_runners(write), _runners(delete)}
     assert len(verdicts) == 1
     return verdicts.pop()
@@ -104,7 +106,7 @@ def test_other_names_are_not_gits(name: str) -> None:
 
 
 def test_what_is_gits_may_be_read() -> None:
-    read = ReadFile.model_construct(path=".git/config", kinds=ALL)
+    read = ReadFile.model_construct(**NUMBERED, path=".git/config", kinds=ALL)
     assert _runners(read) == "fine"
     assert gateways_verdict(".git/config", write=False) == "fine"
 
@@ -139,7 +141,10 @@ def git(tmp_path_factory: pytest.TempPathFactory) -> Git:
 
 
 @settings(max_examples=60, deadline=None)
-@given(name=gits_names() | st.text(st.sampled_from(".git~1 GIT:\\\u200c\u206a"), min_size=1, max_size=8))
+@given(
+    name=gits_names()
+    | st.text(st.sampled_from(".git~1 GIT:\\\u200c\u206a"), min_size=1, max_size=8)
+)
 @example(".git")
 @example("a.git")
 def test_what_git_takes_for_its_own_is_refused(git: Git, name: str) -> None:
