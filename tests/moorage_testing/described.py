@@ -186,11 +186,17 @@ def described_gateway(home: Path, redis_url: str, database_url: str) -> Iterator
     ):
         url = f"http://localhost:{process.port}"
         redis = Redis.from_url(redis_url)
+        background.spawn(_closed_last(redis))
         runners = Runners(redis, background)
         _make_admin(process.environment)
         admin = Caller(url, _signed_in(url, "admin"), runners)
         yield {"admin": admin, "user": Caller(url, _signed_in(url, "user"), runners, admin)}
-        background.run(redis.aclose())
+
+
+async def _closed_last(redis: Redis) -> None:
+    """Close the client when all that was spawned later has ended."""
+    async with redis:
+        await asyncio.Event().wait()
 
 
 def _make_admin(environment: dict[str, str]) -> None:
