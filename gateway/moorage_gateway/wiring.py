@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.redis_client import make_redis
+from moorage_gateway.audit.pushes import PushCollector
 from moorage_gateway.auth.logins import open_logins
 from moorage_gateway.backends.interface import SessionBackend
 from moorage_gateway.background import Background, Supervisor
@@ -191,6 +192,7 @@ async def open_context(
         duties = [
             Duty("remove-what-is-over", "*/10 * * * *", retention.once),
             Duty("collect-given-up-inputs", "* * * * *", collector.collect),
+            Duty("record-pushes", "* * * * *", PushCollector(redis, engine).collect),
         ]
         await stack.enter_async_context(open_worker(jobs, duties))
         await base.show(Parts(engine, {"redis": redis, "redis_files": files_redis}, hub, recorder))

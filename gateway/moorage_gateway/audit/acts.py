@@ -39,6 +39,8 @@ class Action(StrEnum):
     REPOSITORY_REGISTER = "repository.register"
     REPOSITORY_CHANGE = "repository.change"
     REPOSITORY_REMOVE = "repository.remove"
+    REPOSITORY_PUSH = "repository.push"
+    """By a session, through the credential proxy."""
     QUOTA_SET = "quota.set"
     LETTER_RETRY = "dead_letter.retry"
     LETTER_DELETE = "dead_letter.delete"

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from moorage_gateway.auth.principal import Credential, Principal
 
-Shown = Credential | Literal["password", "refresh_token", "command_line"]
+Shown = Credential | Literal["password", "refresh_token", "command_line", "session"]
 
 
 @dataclass(frozen=True, slots=True)

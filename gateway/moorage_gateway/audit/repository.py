@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from moorage_gateway.audit.acts import Action
 from moorage_gateway.db.tables import audit_records
 
 
@@ -57,6 +58,15 @@ class AuditRepository:
         )
         rows = (await self._connection.execute(query)).mappings()
         return [AuditRow(**row) for row in rows]
+
+    async def requests(self, action: Action, span: tuple[datetime, datetime]) -> set[str]:
+        """Return the requests for which this was recorded, of moments within the span."""
+        columns = audit_records.c
+        query = select(columns.request_id).where(
+            columns.at.between(*span), columns.action == action.value
+        )
+        found: set[str] = set(await self._connection.scalars(query))
+        return found
 
 
 def _conditions(search: Search) -> list[ColumnElement[bool]]:

@@ -20,6 +20,7 @@ from moorage_gateway.credential_proxy.budgets import Budgets
 from moorage_gateway.credential_proxy.errors import NotServed, ProxyError
 from moorage_gateway.credential_proxy.git.credentials import Credentials, Secrets
 from moorage_gateway.credential_proxy.git.github import GitHubApps
+from moorage_gateway.credential_proxy.git.notes import PushNotes
 from moorage_gateway.credential_proxy.git.repositories import PREFIX
 from moorage_gateway.credential_proxy.git.service import GitProxy
 from moorage_gateway.credential_proxy.metrics import Metrics
@@ -94,7 +95,7 @@ async def opened(settings: ProxySettings, outside: Outside) -> AsyncIterator[Con
                 redis,
                 metrics,
                 ModelProxy(passes, budgets, prices, upstreams, metrics, seconds),
-                GitProxy(passes, credentials, git_client, settings.git),
+                GitProxy(passes, credentials, git_client, PushNotes(redis), settings.git),
             )
     finally:
         with suppress(*FAILURES):

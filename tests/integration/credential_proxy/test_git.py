@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from moorage_api.pushes import FIELD, PUSHES, REFUSED_PUSHES, PushNote
 from moorage_gateway.credential_proxy.app import Outside
 from moorage_testing.git import git
 from moorage_testing.git_backend import Client, GitBackend, basic, git_backend
@@ -143,6 +144,21 @@ async def test_only_the_session_s_branches_may_be_pushed(
     assert stage.branches() == before
     posts = [seen for seen in stage.backend.seen[asked:] if seen[0] == "POST"]
     assert posts == []  # the server never hears of it
+
+
+async def test_every_push_is_noted_for_the_audit(stage: Stage) -> None:
+    client, clone = await stage.cloned()
+    assert (await client("push", "--quiet", "origin", "claude/fix", cwd=clone))[0] == 0
+    assert (await client("push", "origin", "HEAD:main", cwd=clone))[0] != 0
+    commit = git(clone, "rev-parse", "HEAD")
+    for stream, ref in ((PUSHES, "refs/heads/claude/fix"), (REFUSED_PUSHES, "refs/heads/main")):
+        entries: Any = await stage.redis.xrange(stream)
+        ((_, fields),) = entries
+        note = PushNote.model_validate_json(fields[FIELD.encode()])
+        assert (note.refs, note.total) == ({ref: commit}, 1)
+        assert note.repository == stage.url.removeprefix("http://").removesuffix(".git")
+        assert note.namespace == "sessions"
+        assert "s3cret" not in str(fields)
 
 
 async def test_within_the_prefix_a_branch_may_be_forced(stage: Stage) -> None:

@@ -11,6 +11,7 @@ from yarl import URL
 
 from moorage_gateway.credential_proxy.errors import BadRequest, GitRefused, NotServed
 from moorage_gateway.credential_proxy.git.credentials import Credentials
+from moorage_gateway.credential_proxy.git.notes import PushNotes
 from moorage_gateway.credential_proxy.git.push import Push, read_push
 from moorage_gateway.credential_proxy.git.repositories import Target, right
 from moorage_gateway.credential_proxy.model import BROKEN_OFF
@@ -66,11 +67,13 @@ class GitProxy:
         passes: Passes,
         credentials: Credentials,
         client: aiohttp.ClientSession,
+        notes: PushNotes,
         settings: GitSettings,
     ) -> None:
         self._passes = passes
         self._credentials = credentials
         self._client = client
+        self._notes = notes
         self._settings = settings
         self._timeout = aiohttp.ClientTimeout(
             total=settings.longest_seconds,
@@ -111,6 +114,7 @@ class GitProxy:
         chunks = request.content.iter_chunked(_CHUNK)
         push, first = await read_push(chunks)
         reasons = push.refusals(self._settings.push_prefix)
+        await self._notes.add(session, target, push, refused=bool(reasons))
         if not reasons:
             upload = _Upload(push.head + first, chunks, self._settings.max_push_bytes)
             try:
@@ -120,6 +124,7 @@ class GitProxy:
                     raise
                 most = self._settings.max_push_bytes
                 reasons = {each.ref: f"larger than {most} bytes" for each in push.commands}
+                await self._notes.add(session, target, push, refused=True)
         self._note(session, target, push, refused=bool(reasons))
         return await _refused(request, push, reasons) if reasons else reply
 
