@@ -11,6 +11,7 @@ from moorage_gateway.audit.acts import Act
 from moorage_gateway.audit.caller import Caller, present
 from moorage_gateway.db.tables import audit_records
 
+_INSERT: Final = insert(audit_records)
 _LONGEST_OBJECT: Final = 1024
 
 log = structlog.get_logger(__name__)
@@ -26,7 +27,7 @@ async def record(
     logged when the transaction commits, and not if it is rolled back.
     """
     row = _row(moment, act, caller or present.get())
-    await connection.execute(insert(audit_records).values(row))
+    await connection.execute(_INSERT, row)
     _log_at_commit(connection, row)
 
 

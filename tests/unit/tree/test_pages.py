@@ -1,9 +1,10 @@
-"""docs/security.md names a test for each measure: they must be there."""
+"""What docs/security.md and docs/audit.md name is there, and nothing is left out."""
 
 import re
 
 import pytest
 
+from moorage_gateway.audit.acts import Action
 from moorage_testing.controlplane.processes import ROOT
 
 PAGE = ROOT / "docs" / "security.md"
@@ -29,3 +30,8 @@ def test_a_measure_names_what_shows_it(line: str) -> None:
     assert attempt
     assert stops
     assert "`tests/" in shown
+
+
+def test_every_action_of_the_audit_is_told() -> None:
+    page = (ROOT / "docs" / "audit.md").read_text()
+    assert [action.value for action in Action if f"`{action.value}`" not in page] == []
