@@ -16,7 +16,8 @@ class KubernetesSettings(Group):
         Field(
             max_length=63,
             pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$",
-            description="Where sessions are created. Empty: the gateway's own namespace.",
+            description="Where sessions are created. Empty: the gateway's own namespace, or "
+            "`default` outside a cluster.",
         ),
     ] = ""
     namespaces: Annotated[

@@ -36,6 +36,7 @@ from moorage_gateway.settings import Settings
 
 _TEMPLATE: Final = "ClaudeSessionTemplate"
 _FORBIDDEN: Final = 403
+_DEFAULT: Final = "default"
 _TRIES: Final = 2
 
 
@@ -163,14 +164,10 @@ async def open_kubernetes(
 
     Raises:
         ConfigException: there is no way to the API server.
-        ValueError: nobody says where sessions are created.
     """
     del redis
     where = settings.kubernetes
-    namespace = where.namespace or own_namespace()
-    if namespace is None:
-        msg = "MOORAGE_KUBERNETES__NAMESPACE must be set: this process is in no pod"
-        raise ValueError(msg)
+    namespace = where.namespace or own_namespace() or _DEFAULT
     async with connected("moorage-gateway", where.kubeconfig) as client:
         api = KubernetesApi(client)
         backend = KubernetesBackend(api, namespace, where.namespaces, metrics.backend)

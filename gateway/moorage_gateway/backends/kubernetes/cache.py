@@ -26,7 +26,7 @@ class _Entry:
     version: int
     namespace: str
     session: ClaudeSession | None
-    """None: it is there, and cannot be read."""
+    """As it was last read; None: never, it cannot be."""
     deleted: bool = False
     """Whether it is on its way out; it is kept until the watch says that it is gone."""
 
@@ -39,12 +39,14 @@ class SessionCache:
         self._entries: dict[str, _Entry] = {}
         self._progress: dict[str, int] = {}
         """Up to which version each namespace's watch has told of everything."""
-        self._sorted: list[ClaudeSession] | None = None
+        self._unreadable: set[str] = set()
+        self._order: list[str] | None = None
+        """Those that are shown, oldest first; None: to be found out."""
 
     @property
     def unreadable(self) -> int:
         """How many sessions there are that this version's models do not fit."""
-        return sum(entry.session is None for entry in self._entries.values())
+        return len(self._unreadable)
 
     def get(self, session_id: str) -> ClaudeSession:
         """Return the session.
@@ -59,9 +61,11 @@ class SessionCache:
 
     def list(self) -> list[ClaudeSession]:
         """Return all sessions, oldest first."""
-        if self._sorted is None:
-            self._sorted = sorted(self._present(), key=_age)
-        return list(self._sorted)
+        if self._order is None:
+            shown = sorted(self._present(), key=lambda each: _age(each[1]))
+            self._order = [uid for uid, _ in shown]
+        found = (self._entries[uid].session for uid in self._order)
+        return [session for session in found if session is not None]
 
     def answered(self, body: Manifest) -> None:
         """Take in what the API server answered to a write: it may be older than what is known."""
@@ -106,12 +110,16 @@ class SessionCache:
             return
         entry.version = version
         session = _parsed(body)
-        if session is not None:
+        if session is None:
+            self._unreadable.add(uid)
+        else:
+            self._unreadable.discard(uid)
+            if entry.session is None:
+                self._order = None
             entry.session = session
         if body["metadata"].get("deletionTimestamp"):
             self._end(entry)
         elif session is not None and not entry.deleted:
-            self._sorted = None
             self._changes.tell(SessionChange("changed", session))
 
     def _end(self, entry: _Entry) -> None:
@@ -119,17 +127,18 @@ class SessionCache:
         if not entry.deleted and entry.session is not None:
             self._changes.tell(SessionChange("deleted", entry.session))
         entry.deleted = True
-        self._sorted = None
+        self._order = None
 
     def _drop(self, uid: str) -> None:
         entry = self._entries.pop(uid, None)
+        self._unreadable.discard(uid)
         if entry is not None:
             self._end(entry)
 
-    def _present(self) -> Iterator[ClaudeSession]:
-        for entry in self._entries.values():
+    def _present(self) -> Iterator[tuple[str, ClaudeSession]]:
+        for uid, entry in self._entries.items():
             if entry.session is not None and not entry.deleted:
-                yield entry.session
+                yield uid, entry.session
 
 
 def _identity(body: Manifest) -> tuple[str, str, int]:

@@ -68,6 +68,10 @@ class Follower:
             except KubernetesError as error:
                 self._metrics.restarted("failed")
                 log.warning("watch broke", namespace=self._namespace, cause=str(error))
+            except Exception:  # a fault of ours, or of the API server's: what is known is doubtful
+                self._version = ""
+                self._metrics.restarted("failed")
+                log.exception("watch died", namespace=self._namespace)
             else:
                 backoff.reset()
                 continue
