@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from moorage_api.events import FIELD, encode_entry
+from moorage_api.keys import SessionKeys
 from moorage_testing.controlplane.plane import ControlPlane
+from moorage_testing.controlplane.processes import until
+from moorage_testing.history import asked, said
 from moorage_testing.operating.gateway import Gateway, Gateways, User, gateways
 from moorage_testing.operating.stage import Stage, stage
 
@@ -20,6 +24,28 @@ class Scene:
     gateway: Gateway
     ada_id: str
     ada: User
+
+    def says(self, session_id: str, question: str, answer: str) -> None:
+        """Have events of a whole turn in the session's stream, as its runner writes them."""
+        with self.stage.redis_client() as redis:
+            for event in (asked("turn-1", question), said("turn-1", 1, answer)):
+                redis.xadd(SessionKeys(session_id).events, {FIELD: encode_entry(event)})
+
+
+def conversation(user: User, session_id: str) -> list[str]:
+    """Return what was said in a session, in its order."""
+    messages = user.get(f"/sessions/{session_id}/messages")["messages"]
+    return [one["content"] for each in messages for one in (each, *each["children"])]
+
+
+def await_conversation(user: User, session_id: str, expected: list[str]) -> None:
+    """Wait until this was said, as far as the history knows."""
+
+    def pending() -> str | None:
+        found = conversation(user, session_id)
+        return None if found == expected else str(found)
+
+    until(f"the history {expected}", 60, pending)
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,14 @@
 """Sessions that kubectl made are their owner's: shown, recorded, streamed, gone when deleted."""
 
 import threading
-from typing import Any
 
 import pytest
 
-from moorage_api.base import now
-from moorage_api.events import FIELD, MessageStopData, MessageStopEvent, encode_entry
 from moorage_api.keys import SessionKeys
 from moorage_testing.controlplane.errors import ApiRefused
-from moorage_testing.controlplane.processes import until
 from moorage_testing.operating.member import Script
 
-from .conftest import Scene
+from .conftest import Scene, await_conversation, conversation
 
 
 def test_it_is_shown_to_its_owner_and_to_nobody_else(scene: Scene) -> None:
@@ -30,16 +26,11 @@ def test_it_is_shown_to_its_owner_and_to_nobody_else(scene: Scene) -> None:
 def test_its_conversation_is_recorded_and_goes_on(scene: Scene) -> None:
     uid = scene.stage.sessions().create("recorded", owner=scene.ada_id, prompt="Hello")
     scene.ada.await_phase(uid, "Ready")
-    with scene.stage.redis_client() as redis:
-        redis.xadd(SessionKeys(uid).events, said("Good morning"))
+    scene.says(uid, "Hello", "Good morning")
+    await_conversation(scene.ada, uid, ["Hello", "Good morning"])
     path = f"/sessions/{uid}/messages"
-
-    def texts() -> list[str]:
-        return [each["content"] for each in scene.ada.get(path)["messages"]]
-
-    until("the message", 60, lambda: None if "Good morning" in texts() else str(texts()))
     sent = scene.ada.post(path, {"content": "And you?"})["message"]
-    assert "And you?" in texts()
+    assert conversation(scene.ada, uid) == ["Hello", "Good morning", "And you?"]
     with scene.stage.redis_client() as redis:
         assert sent["id"] in str(redis.xrange(SessionKeys(uid).inbox))
 
@@ -121,9 +112,3 @@ def test_the_gateway_may_not_touch_pods_and_secrets(scene: Scene) -> None:
         for path in ("pods", "secrets"):
             with pytest.raises(ApiRefused, match="forbidden"):
                 own.get(f"/api/v1/namespaces/{namespace}/{path}")
-
-
-def said(text: str) -> dict[Any, Any]:
-    """Return what a runner writes when Claude has said something."""
-    data = MessageStopData(message_id="m-1", turn_id="turn-1", role="assistant", content=text)
-    return {FIELD: encode_entry(MessageStopEvent(timestamp=now(), data=data))}

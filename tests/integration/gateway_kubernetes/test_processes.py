@@ -1,15 +1,10 @@
 """Several processes over one cluster: replicas of the API, and the recorder apart from them."""
 
 import json
-from typing import Any
 
-from moorage_api.base import now
-from moorage_api.events import FIELD, MessageStopData, MessageStopEvent, encode_entry
-from moorage_api.keys import SessionKeys
-from moorage_testing.controlplane.processes import until
 from moorage_testing.operating.sessions import REPOSITORY
 
-from .conftest import Scene
+from .conftest import Scene, await_conversation, conversation
 
 BODY = {"projectPath": REPOSITORY["url"]}
 
@@ -38,18 +33,11 @@ def test_the_recorder_runs_apart_and_alone(scene: Scene) -> None:
         ada = without.known(scene.ada.token)
         uid = ada.post("/sessions", BODY)["id"]
         ada.await_phase(uid, "Ready")
-        with scene.stage.redis_client() as redis:
-            redis.xadd(SessionKeys(uid).events, said("Good morning"))
-        path = f"/sessions/{uid}/messages"
-        assert ada.get(path)["messages"] == []
+        scene.says(uid, "Hello", "Good morning")
+        assert conversation(ada, uid) == []
         recorder.start()
         assert "moorage_recorder_lag_seconds" in recorder.metrics()
-
-        def pending() -> str | None:
-            found = [each["content"] for each in ada.get(path)["messages"]]
-            return None if found == ["Good morning"] else str(found)
-
-        until("the message recorded", 60, pending)
+        await_conversation(ada, uid, ["Hello", "Good morning"])
         assert recorder.stop() == 0
         assert without.stop() == 0
     finally:
@@ -63,9 +51,3 @@ def test_it_logs_no_secret_and_no_token(scene: Scene) -> None:
     assert [json.loads(line) for line in logs.splitlines() if line.startswith("{")]
     for secret in (scene.gateways.account.token, scene.ada.token or "?", *scene.stage.crew.secrets):
         assert secret not in logs
-
-
-def said(text: str) -> dict[Any, Any]:
-    """Return what a runner writes when Claude has said something."""
-    data = MessageStopData(message_id="m-1", turn_id="turn-1", role="assistant", content=text)
-    return {FIELD: encode_entry(MessageStopEvent(timestamp=now(), data=data))}
