@@ -85,6 +85,7 @@ def make_redis(
         protocol=2,
         decode_responses=False,
         client_name=client_name,
+        driver_info=None,  # CLIENT SETINFO: a round trip, and Redis before 7.2 does not know it
         **options,
     )
     pool.connection_class = _KINDS[pool.connection_class]

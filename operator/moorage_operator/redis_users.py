@@ -29,7 +29,7 @@ from moorage_operator.names import object_name
 
 COMMANDS: Final = (
     # Connections, as the client library makes and keeps them
-    "hello", "auth", "ping", "client|setname", "client|setinfo",
+    "hello", "auth", "ping", "client|setname",
     # Its own events, inputs and state
     "xadd", "xread", "xrange", "xrevrange", "xreadgroup", "xack", "xdel", "xgroup|create",
     "xinfo|groups", "xpending", "hset", "hgetall", "rpush", "expire", "publish", "multi", "exec",
