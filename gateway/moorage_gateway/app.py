@@ -51,6 +51,7 @@ from moorage_gateway.revalidation import Revalidation
 from moorage_gateway.sessions import endpoints as sessions
 from moorage_gateway.settings import Settings
 from moorage_gateway.tracing.provider import Tracing, open_tracing
+from moorage_gateway.users import endpoints as users
 from moorage_gateway.wiring import open_context
 
 BASE = "/api/claude-code"
@@ -82,6 +83,7 @@ def routers() -> Sequence[APIRouter]:
         repositories.router,
         dead_letters.router,
         audit.router,
+        users.router,
     )
 
 

@@ -23,6 +23,8 @@ A class fixes code and status; its constructor takes facts, the sentence is made
     │   ├── AlreadyDecided                               an approval, with the decision that stands
     │   ├── AlreadyResolved                              an approval that nobody waits for
     │   ├── SessionFinished
+    │   ├── LastAdmin                                    nobody would be left to manage anything
+    │   ├── RoleProvided                                 an identity provider says who is an admin
     │   ├── NotRetryable                                 a dead letter that cannot be done again
     │   └── FileConflict
     ├── SessionNotReady         409 SESSION_NOT_READY
@@ -275,6 +277,22 @@ class SessionFinished(Conflict):
     def __init__(self, session_id: str, phase: str) -> None:
         super().__init__(
             f"session {session_id} has ended ({phase}): create another one", {"phase": phase}
+        )
+
+
+class LastAdmin(Conflict):
+    """There must be an admin who may come in."""
+
+    def __init__(self) -> None:
+        super().__init__("this is the last admin who may come in: make another one first")
+
+
+class RoleProvided(Conflict):
+    """The role follows the groups in the provider's tokens."""
+
+    def __init__(self, issuer: str) -> None:
+        super().__init__(
+            f"the role follows the groups that {issuer} names: change it there, or disable the user"
         )
 
 

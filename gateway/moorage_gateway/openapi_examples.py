@@ -127,6 +127,18 @@ _RECORD: Final = {
     "details": {"decision": "allow", "scope": "once"},
 }
 
+_MANAGED: Final[dict[str, Any]] = {
+    "id": "3f9b1a70-6c1d-4e55-8a2b-9d0e1f2a3b4c",
+    "email": "ada@example.com",
+    "name": "Ada Lovelace",
+    "role": "user",
+    "provider": "https://id.example.com/realms/main",
+    "groups": ["developers"],
+    "groupsAt": _MOMENT,
+    "disabledAt": None,
+    "createdAt": _MOMENT,
+    "updatedAt": _MOMENT,
+}
 BODIES: Final[dict[str, dict[str, Any]]] = {
     "Register": _LOGIN | {"name": "Ada Lovelace"},
     "Login": _LOGIN,
@@ -146,6 +158,9 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "KeyView": _API_KEY,
     "KeyList": {"apiKeys": [_API_KEY], "total": 1},
     "NewKey": _API_KEY | {"lastUsedAt": None, "key": "mk_AbCdEf..."},
+    "ManagedUser": _MANAGED,
+    "UserPage": {"users": [_MANAGED], "total": 1, "limit": 50, "offset": 0},
+    "PatchUser": {"disabled": True},
     "LetterView": _LETTER,
     "LetterPage": {"deadLetters": [_LETTER], "total": 1, "limit": 50, "offset": 0},
     "Retried": {"success": True, "messageId": "f2a0c9e4-3b5d-4f60-9a71-2c8e6d4b1a05"},

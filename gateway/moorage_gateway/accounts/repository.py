@@ -29,6 +29,8 @@ class UserRow:
     created_at: datetime
     updated_at: datetime
     disabled_at: datetime | None = None
+    groups: list[str] | None = None
+    groups_at: datetime | None = None
 
 
 class AccountRepository:

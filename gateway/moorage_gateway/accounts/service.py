@@ -136,7 +136,8 @@ class AccountService:
                 created_at=began,
                 updated_at=began,
             )
-        return view(await self._user(principal))
+        # The role that counts: an API key's may be less than its user's.
+        return view(await self._user(principal)).model_copy(update={"role": principal.role})
 
     async def change(self, principal: Principal, request: PatchMe) -> UserView:
         """Change what users may change of themselves.

@@ -17,6 +17,9 @@ class Action(StrEnum):
     USER_PASSWORD = "user.password"  # noqa: S105 - no secret
     USER_ADMIN = "user.admin"
     """Made an admin on the command line."""
+    USER_ROLE = "user.role"
+    USER_DISABLE = "user.disable"
+    USER_ENABLE = "user.enable"
     TOKEN_REUSE = "sign_in.reuse"  # noqa: S105 - no secret
     """A refresh token came a second time; its sign-in is over."""
     SIGNING_KEY_ROTATE = "signing_key.rotate"

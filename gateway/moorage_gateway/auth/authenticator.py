@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from moorage_gateway.auth import access_tokens
 from moorage_gateway.auth.keys import SigningKeys
@@ -24,6 +24,7 @@ from moorage_gateway.errors import Unauthorized
 _KEPT: Final = 10_000
 _LONGEST_TOKEN: Final = 16_384
 _USE_NOTED_EVERY: Final = timedelta(minutes=1)
+_GROUPS_NOTED_EVERY: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,14 @@ class Authenticator:
         keys: SigningKeys,
         oidc: Oidc | None,
         recheck: timedelta,
+        groups_kept: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._keys = keys
         self._oidc = oidc
         self._recheck = recheck
+        self._groups_kept = groups_kept
         self._clock = clock
         self._found: OrderedDict[str, _Found] = OrderedDict()
 
@@ -85,6 +88,9 @@ class Authenticator:
         if len(self._found) > _KEPT:
             self._found.popitem(last=False)
 
+    def _identities(self, connection: AsyncConnection) -> IdentityRepository:
+        return IdentityRepository(connection, self._groups_kept)
+
     async def _find(self, token: str, digest: str, now: datetime) -> Principal:
         if token.startswith(API_KEY):
             return await self._by_api_key(digest, now)
@@ -101,7 +107,7 @@ class Authenticator:
 
     async def _by_sign_in(self, claims: access_tokens.AccessClaims, now: datetime) -> Principal:
         async with self._engine.connect() as connection:
-            holder = await IdentityRepository(connection).sign_in(claims.sign_in_id, now)
+            holder = await self._identities(connection).sign_in(claims.sign_in_id, now)
         if holder is None or holder.user_id != claims.user_id:
             raise Unauthorized
         return Principal(
@@ -110,14 +116,19 @@ class Authenticator:
 
     async def _by_api_key(self, digest: str, now: datetime) -> Principal:
         async with self._engine.connect() as connection:
-            holder = await IdentityRepository(connection).api_key(digest, now)
+            holder = await self._identities(connection).api_key(digest, now)
         if holder is None:
             raise Unauthorized
         if holder.used_at is None or now - holder.used_at > _USE_NOTED_EVERY:
             async with self._engine.begin() as connection:
-                await IdentityRepository(connection).key_was_used(holder.credential_id, now)
+                await self._identities(connection).key_was_used(holder.credential_id, now)
         return Principal(
-            holder.user_id, holder.role, "api_key", holder.credential_id, holder.expires_at
+            holder.user_id,
+            holder.role,
+            "api_key",
+            holder.credential_id,
+            holder.expires_at,
+            holder.groups,
         )
 
     async def _by_provider(self, token: str, key_id: str, now: datetime) -> Principal:
@@ -125,12 +136,15 @@ class Authenticator:
             raise Unauthorized
         identity = await self._oidc.identify(token, key_id, now)
         async with self._engine.connect() as connection:
-            holder: Holder | None = await IdentityRepository(connection).provided(identity)
+            holder: Holder | None = await self._identities(connection).provided(identity)
         if holder is None:  # new, changed or disabled
             async with self._engine.begin() as connection:
-                holder = await IdentityRepository(connection).keep_provided(identity, now)
+                holder = await self._identities(connection).keep_provided(identity, now)
         if holder is None:
             raise Unauthorized
+        if holder.used_at is None or now - holder.used_at > _GROUPS_NOTED_EVERY:
+            async with self._engine.begin() as connection:
+                await self._identities(connection).groups_were_said(holder.user_id, now)
         return Principal(
             holder.user_id, holder.role, "oidc", "", identity.expires_at, identity.groups
         )

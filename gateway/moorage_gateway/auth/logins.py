@@ -47,7 +47,8 @@ async def open_logins(
         stack.callback(passwords.close)
         oidc = await stack.enter_async_context(_provider(settings.oidc))
         recheck = timedelta(seconds=login.recheck_seconds)
-        authenticator = Authenticator(engine, keys, oidc, recheck, clock)
+        kept = settings.oidc.groups_kept
+        authenticator = Authenticator(engine, keys, oidc, recheck, kept, clock)
         yield Logins(login, authenticator, keys, passwords)
 
 

@@ -27,7 +27,7 @@ class Principal:
     expires_at: datetime | None = None
     """When what they showed is worth nothing any more, where that is known."""
     groups: frozenset[str] = frozenset()
-    """What their token says they belong to; repositories may be for groups alone."""
+    """What a provider says they belong to: in this token or, for an API key, in their last one."""
 
     @property
     def is_admin(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Executable, and_, or_, select, update
@@ -30,6 +30,8 @@ class Holder:
     role: Role
     expires_at: datetime | None
     used_at: datetime | None = None
+    """When its use was noted last or, of a provider's user, what it says of them."""
+    groups: frozenset[str] = frozenset()
 
 
 def _sign_in_stands(now: datetime) -> ColumnElement[bool]:
@@ -41,10 +43,14 @@ def _key_stands(now: datetime) -> ColumnElement[bool]:
 
 
 class IdentityRepository:
-    """Reads on one connection; the caller commits what is written."""
+    """Reads on one connection; the caller commits what is written.
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    ``groups_kept``: how long a provider's word on a user's groups holds for their API keys.
+    """
+
+    def __init__(self, connection: AsyncConnection, groups_kept: timedelta) -> None:
         self._connection = connection
+        self._groups_kept = groups_kept
 
     async def sign_in(self, sign_in_id: str, now: datetime) -> Holder | None:
         """Return whose a sign-in is, if it stands."""
@@ -63,13 +69,16 @@ class IdentityRepository:
 
     async def api_key(self, digest: str, now: datetime) -> Holder | None:
         """Return whose an API key is, if it stands."""
-        found = await self._holders(_keys_query(now).where(api_keys.c.digest == digest))
+        found = await self._key_holders(_keys_query(now).where(api_keys.c.digest == digest), now)
         return found[0] if found else None
 
     async def api_keys(self, ids: Sequence[str], now: datetime) -> list[Holder]:
         """Return whose these API keys are, of those that stand."""
         query = _keys_query(now)
-        found = [await self._holders(query.where(api_keys.c.id.in_(part))) for part in _parts(ids)]
+        found = [
+            await self._key_holders(query.where(api_keys.c.id.in_(part)), now)
+            for part in _parts(ids)
+        ]
         return [holder for part in found for holder in part]
 
     async def key_was_used(self, key_id: str, now: datetime) -> None:
@@ -78,19 +87,25 @@ class IdentityRepository:
             update(api_keys).where(api_keys.c.id == key_id).values(used_at=now)
         )
 
+    async def groups_were_said(self, user_id: str, now: datetime) -> None:
+        """Note when a provider last said the same of a user as before."""
+        await self._connection.execute(
+            update(users).where(users.c.id == user_id).values(groups_at=now)
+        )
+
     async def provided(self, identity: Identity) -> Holder | None:
         """Return the user whom a provider speaks of; None if unknown, disabled or out of date."""
-        query = select(users.c.id, users.c.role, users.c.email, users.c.name).where(
-            _names(identity), _ENABLED
-        )
+        said = _said(identity)
+        columns = [users.c[name] for name in said]
+        query = select(users.c.id, users.c.groups_at, *columns).where(_names(identity), _ENABLED)
         row = (await self._connection.execute(query)).first()
-        if row is None or row[1:] != (identity.role, identity.email, identity.name):
+        if row is None or row[2:] != tuple(said.values()):
             return None
-        return Holder("", row.id, identity.role, identity.expires_at)
+        return Holder("", row.id, identity.role, identity.expires_at, row.groups_at)
 
     async def keep_provided(self, identity: Identity, now: datetime) -> Holder | None:
         """Make the user whom a provider speaks of, or note what changed; None if disabled."""
-        said = {"role": identity.role, "email": identity.email, "name": identity.name}
+        said = _said(identity) | {"groups_at": now}
         row = {
             "id": random_id(),
             "issuer": identity.issuer,
@@ -123,14 +138,48 @@ class IdentityRepository:
         rows: Any = await self._connection.execute(query)
         return [Holder(*row) for row in rows]
 
+    async def _key_holders(self, query: Executable, now: datetime) -> list[Holder]:
+        rows: Any = await self._connection.execute(query)
+        since = now - self._groups_kept
+        return [_key_holder(row, since) for row in rows]
+
 
 def _names(identity: Identity) -> ColumnElement[bool]:
     return and_(users.c.issuer == identity.issuer, users.c.subject == identity.subject)
 
 
+def _said(identity: Identity) -> dict[str, Any]:
+    """Return what is kept of what a provider says."""
+    return {
+        "role": identity.role,
+        "email": identity.email,
+        "name": identity.name,
+        "groups": sorted(identity.groups),
+    }
+
+
+def _key_holder(row: Any, since: datetime) -> Holder:
+    """Return whose a key is; what a provider said before ``since`` holds no more.
+
+    That is their groups, and the role that came of them. Of other users no provider speaks.
+    """
+    key_id, user_id, role, expires_at, used_at, groups, groups_at = row
+    if groups_at is not None and groups_at <= since:
+        return Holder(key_id, user_id, "user", expires_at, used_at)
+    return Holder(key_id, user_id, role, expires_at, used_at, frozenset(groups or ()))
+
+
 def _keys_query(now: datetime) -> Any:
     return (
-        select(api_keys.c.id, users.c.id, users.c.role, api_keys.c.expires_at, api_keys.c.used_at)
+        select(
+            api_keys.c.id,
+            users.c.id,
+            users.c.role,
+            api_keys.c.expires_at,
+            api_keys.c.used_at,
+            users.c.groups,
+            users.c.groups_at,
+        )
         .join(users, users.c.id == api_keys.c.user_id)
         .where(_key_stands(now))
     )

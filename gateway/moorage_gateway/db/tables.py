@@ -199,6 +199,9 @@ users = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("disabled_at", UtcDateTime, nullable=True),
+    # What an identity provider's last token said they belong to, and when it did; null: never.
+    Column("groups", JSON, nullable=True),
+    Column("groups_at", UtcDateTime, nullable=True),
     Index("uq_users_issuer_subject", "issuer", "subject", unique=True),
 )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from moorage_gateway.embedded.refusals import BadUsage
+from moorage_gateway.repositories.urls import BadAddress, canonical
 
 DEFAULT_PORT: Final = 8080
 DEFAULT_SESSIONS: Final = 20
@@ -98,8 +99,14 @@ def _count(name: str, environment: Mapping[str, str], default: int) -> int:
 
 
 def _repository(text: str) -> str:
-    """Return a URL as it is, and a folder by its whole path."""
+    """Return a URL as it is, if it can be cloned from, and a folder by its whole path."""
     if "://" in text:
+        try:
+            canonical(text)
+        except BadAddress as error:
+            raise BadUsage(  # without the URL, which may hold a password
+                f"The repository's URL {error}. Else clone it yourself and give the folder."
+            ) from None
         return text
     folder = Path(text).expanduser().absolute()
     if not folder.is_dir():

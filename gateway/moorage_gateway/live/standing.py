@@ -7,7 +7,7 @@ deleted key, an expired token, a disabled user or another role ends it, within s
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -28,12 +28,18 @@ class StreamGuard:
     """Looks, every few seconds, whether those who hold streams open still may."""
 
     def __init__(
-        self, hub: Hub, engine: AsyncEngine, clock: Callable[[], datetime], seconds: float
+        self,
+        hub: Hub,
+        engine: AsyncEngine,
+        clock: Callable[[], datetime],
+        seconds: float,
+        groups_kept: timedelta,
     ) -> None:
         self._hub = hub
         self._engine = engine
         self._clock = clock
         self._seconds = max(seconds, _SHORTEST_SECONDS)
+        self._groups_kept = groups_kept
 
     async def run(self) -> None:
         """Look until cancelled. While the database is away streams go on."""
@@ -61,7 +67,7 @@ class StreamGuard:
         for principal in held:
             ids[principal.credential].add(_key_of(principal))
         async with self._engine.connect() as connection:
-            repository = IdentityRepository(connection)
+            repository = IdentityRepository(connection, self._groups_kept)
             sign_ins = await repository.sign_ins(sorted(ids["sign_in"]), now)
             keys = await repository.api_keys(sorted(ids["api_key"]), now)
             users = await repository.enabled(sorted(ids["oidc"]))

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 _PORTS: Final = {"https": 443, "http": 80}
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._~!$&'()+,;=:@/-]*")
+_ESCAPE: Final = re.compile(r"%(?:20|[89A-Fa-f][0-9A-Fa-f])")
+"""Escapes of what cannot stand otherwise: a space, and letters beyond ASCII (UTF-8)."""
 _HOST: Final = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]")
 
 
@@ -19,13 +21,17 @@ def canonical(url: str) -> str:
 
     Raises:
         BadAddress: if it holds what could make it mean another repository than it looks like:
-            credentials, a query, escapes, `..`, or another scheme than https and http.
+            credentials, a query, escapes of signs that have a meaning or stand unescaped as well,
+            `..`, or another scheme than https and http.
     """
     scheme, host, path = _split(url)
-    if not _PLAIN.fullmatch(path):
-        msg = "must be letters, digits and the usual signs only, without escapes, query or fragment"
+    if not _PLAIN.fullmatch(_ESCAPE.sub("", path)):
+        msg = (
+            "must be letters, digits and the usual signs only, without query or fragment; escaped "
+            "may be a space (%20) and letters beyond ASCII"
+        )
         raise BadAddress(msg)
-    return f"{scheme}://{host}/{_path(path)}"
+    return f"{scheme}://{host}/{_path(_ESCAPE.sub(lambda found: found[0].upper(), path))}"
 
 
 def _split(url: str) -> tuple[str, str, str]:

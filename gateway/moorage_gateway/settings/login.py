@@ -1,5 +1,6 @@
 """Settings of how users are known: accounts with a password, and an identity provider."""
 
+from datetime import timedelta
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
@@ -115,6 +116,15 @@ class OidcSettings(Group):
     user_groups: Annotated[
         Words, Field(description="Members of one of these are users. Empty: everybody is.")
     ] = []
+    groups_kept_days: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=365,
+            description="How long API keys keep the groups, and the role that comes of them, that "
+            "their user's last token named. 0: they have none, and are a user's.",
+        ),
+    ] = 7
     timeout_seconds: Annotated[
         float, Field(gt=0, le=30, description="How long the provider may take to answer.")
     ] = 5.0
@@ -124,6 +134,11 @@ class OidcSettings(Group):
     leeway_seconds: Annotated[
         float, Field(ge=0, le=300, description="How far the provider's clock may be off.")
     ] = 30.0
+
+    @property
+    def groups_kept(self) -> timedelta:
+        """How long a token's groups hold for API keys."""
+        return timedelta(days=self.groups_kept_days)
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

@@ -106,6 +106,68 @@ async def test_groups_say_which_repositories_are_theirs(
             assert answer.json()["total"] == total, groups
 
 
+async def key_of(gateway: Gateway, token: str) -> str:
+    answer = await ask(gateway, "POST", "/api-keys", token, {"name": "script"})
+    assert answer.status_code == 201, answer.text
+    key: str = answer.json()["key"]
+    return key
+
+
+async def test_a_key_has_the_groups_of_its_users_last_token_for_a_while(
+    redis_server: RedisServer,
+    home: Path,
+    clock: Clock,
+    settings: dict[str, Any],
+    provider: Provider,
+    database_url: str,
+) -> None:
+    listed = [{"folderName": "shop", "url": REPOSITORY, "groups": ["team"]}]
+    whole = accounts_settings(
+        home,
+        redis_server.url,
+        oidc=settings | {"groups_kept_days": 2},
+        repositories={"listed": listed},
+        database_url=database_url,
+    )
+
+    def token(*groups: str) -> str:
+        moment = int(clock().timestamp())
+        return provider.token("ada", groups=list(groups), iat=moment, exp=moment + 900)
+
+    async with running_gateway(whole, clock=clock) as gateway:
+        key = await key_of(gateway, token("ops", "team"))
+
+        async def seen() -> tuple[str, int]:
+            clock.turn(seconds=10)  # what was found of the key before is looked up anew
+            role = (await me(gateway, key))["role"]
+            answer = await gateway.client.get("/repositories", headers=bearer(key))
+            return role, answer.json()["total"]
+
+        assert await seen() == ("admin", 1)
+        await me(gateway, token("team"))
+        assert await seen() == ("user", 1)
+        await me(gateway, token())
+        assert await seen() == ("user", 0)
+        await me(gateway, token("ops", "team"))
+        clock.turn(days=1.9)
+        assert await seen() == ("admin", 1)
+        # Any token of theirs is the provider's word anew, also one that says the same.
+        await me(gateway, token("ops", "team"))
+        clock.turn(days=1.9)
+        assert await seen() == ("admin", 1)
+        clock.turn(days=0.2)
+        assert await seen() == ("user", 0)
+
+
+async def test_a_key_may_be_kept_from_groups_and_their_role_at_all(
+    gateway: Gateway, clock: Clock, provider: Provider
+) -> None:
+    async with with_oidc(gateway, clock, groups_kept_days=0) as without:
+        key = await key_of(without, provider.token("ada", groups=["ops"]))
+        assert (await me(without, key))["role"] == "user"
+    assert (await me(gateway, key))["role"] == "admin"
+
+
 async def test_groups_say_who_may_come_in(
     gateway: Gateway, clock: Clock, provider: Provider
 ) -> None:
@@ -123,6 +185,24 @@ async def test_groups_say_who_may_come_in(
         for claims in refused:
             answer = await ask(running, "GET", "/me", provider.token("ada", **claims))
             assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
+
+
+async def test_admins_see_groups_and_leave_the_role_to_the_provider(
+    gateway: Gateway, provider: Provider
+) -> None:
+    root = provider.token("root", groups=["ops"])
+    ada = (await me(gateway, provider.token("ada", groups=["b", "a"])))["id"]
+    place = f"/admin/users/{ada}"
+    shown = (await gateway.client.get(place, headers=bearer(root))).json()
+    assert (shown["provider"], shown["groups"]) == (provider.issuer, ["a", "b"])
+    for body, status in (
+        ({"role": "admin"}, 409),
+        ({"role": "user"}, 200),
+        ({"disabled": True}, 200),
+    ):
+        answer = await gateway.client.patch(place, headers=bearer(root), json=body)
+        assert answer.status_code == status
+    assert (await ask(gateway, "GET", "/me", provider.token("ada"))).status_code == 401
 
 
 async def test_a_disabled_user_is_out_whatever_the_provider_says(

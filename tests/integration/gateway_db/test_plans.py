@@ -71,6 +71,10 @@ def _put(connection: AsyncConnection) -> Awaitable[bool]:
     return outbox.put(connection, ONE, Prompt(input_id="x", content="x"), NOW)
 
 
+def _identities(connection: AsyncConnection) -> IdentityRepository:
+    return IdentityRepository(connection, _DAY)
+
+
 _KEY: Final = KeyUse(user_id(5), "sessions", "key-5", "x")
 _WHO: Final = Identity(
     issuer="local", subject="7@example.com", email=None, name=None, role="user", groups=frozenset(),
@@ -125,12 +129,12 @@ QUERIES: Final[dict[str, Query]] = {
     "key found": lambda c: KeyRepository(c).find(_KEY, NOW),
     "key finished": lambda c: KeyRepository(c).finish(_KEY, "x", NOW),
     # Who asks.
-    "sign-in": lambda c: IdentityRepository(c).sign_in("sign-in-5", NOW),
-    "sign-ins of streams": lambda c: IdentityRepository(c).sign_ins(["sign-in-5"], NOW),
-    "API key": lambda c: IdentityRepository(c).api_key("digest-5", NOW),
-    "API key used": lambda c: IdentityRepository(c).key_was_used("key-5", NOW),
+    "sign-in": lambda c: _identities(c).sign_in("sign-in-5", NOW),
+    "sign-ins of streams": lambda c: _identities(c).sign_ins(["sign-in-5"], NOW),
+    "API key": lambda c: _identities(c).api_key("digest-5", NOW),
+    "API key used": lambda c: _identities(c).key_was_used("key-5", NOW),
     "API keys shown": lambda c: api_keys.KeyRepository(c, user_id(5)).all(),
-    "provided user": lambda c: IdentityRepository(c).provided(_WHO),
+    "provided user": lambda c: _identities(c).provided(_WHO),
     "user by address": lambda c: AccountRepository(c).by_address("5@example.com"),
     "user": lambda c: AccountRepository(c).user(user_id(5)),
     "token used": lambda c: AccountRepository(c).use_token("digest-4", NOW),

@@ -5,6 +5,12 @@ import pytest
 from moorage_gateway.embedded.options import PUBLIC_MODEL, Model, parse
 from moorage_gateway.embedded.refusals import BadUsage
 
+ELSE = "Else clone it yourself and give the folder."
+PLAIN = (
+    "must be letters, digits and the usual signs only, without query or fragment; escaped may be a "
+    "space (%20) and letters beyond ASCII"
+)
+
 
 def test_nothing_given() -> None:
     options = parse([], {})
@@ -51,6 +57,11 @@ def test_a_key_chooses_the_real_model(environment: dict[str, str], model: Model 
     assert parse([], environment).model == model
 
 
+def test_a_url_may_have_an_escaped_space() -> None:
+    url = "https://dev.example.com/org/My%20Team/_git/shop"
+    assert parse(["--repo", url], {}).repository == url
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "sentence"),
     [
@@ -60,6 +71,21 @@ def test_a_key_chooses_the_real_model(environment: dict[str, str], model: Model 
             ["--repo", "/no/such"],
             {},
             "There is no folder /no/such: give a repository's folder or its https URL.",
+        ),
+        (
+            [],
+            {"REPO": "https://ada:hunter2@git.example.com/team/shop"},
+            f"The repository's URL must hold no user name or password. {ELSE}",
+        ),
+        (
+            ["--repo", "ssh://git@git.example.com/team/shop"],
+            {},
+            f"The repository's URL must be an https URL. {ELSE}",
+        ),
+        (
+            ["--repo", "https://git.example.com/team%2Fshop"],
+            {},
+            f"The repository's URL {PLAIN}. {ELSE}",
         ),
         ([], {"MOORAGE_MAX_SESSIONS": "0"}, "MOORAGE_MAX_SESSIONS: '0' is no number from 1 on."),
     ],

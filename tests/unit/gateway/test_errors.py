@@ -54,6 +54,8 @@ FACTS: dict[str, tuple[Any, ...]] = {
     "AlreadyDecided": ("id", {"decision": "allow"}),
     "AlreadyResolved": ("id", "expired"),
     "SessionFinished": ("id", "Failed"),
+    "LastAdmin": (),
+    "RoleProvided": ("https://id.example.com",),
     "NotRetryable": ("it is gone",),
     "FileConflict": ("there",),
     "SessionNotReady": ("id", "Suspended"),

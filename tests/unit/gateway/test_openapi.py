@@ -18,8 +18,20 @@ from moorage_gateway.health import schemas as health
 from moorage_gateway.messages import schemas as messages
 from moorage_gateway.openapi_examples import BODIES, ERRORS
 from moorage_gateway.sessions import schemas as sessions
+from moorage_gateway.users import schemas as users
 
-MODULES = (accounts, api_keys, approvals, audit, dead_letters, files, health, messages, sessions)
+MODULES = (
+    accounts,
+    api_keys,
+    approvals,
+    audit,
+    dead_letters,
+    files,
+    health,
+    messages,
+    sessions,
+    users,
+)
 DESCRIPTION: Any = json.loads(openapi())
 OPERATIONS = {
     operation["operationId"]: (method, operation)

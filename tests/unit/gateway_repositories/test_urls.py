@@ -22,6 +22,22 @@ def test_one_repository_has_one_address(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        (
+            "https://git.example.com/My%20Team/_git/shop",
+            "https://git.example.com/My%20Team/_git/shop",
+        ),
+        ("https://git.example.com/b%c3%a4r/shop.git", "https://git.example.com/b%C3%A4r/shop"),
+    ],
+)
+def test_a_space_and_letters_beyond_ascii_may_be_escaped(url: str, address: str) -> None:
+    assert canonical(url) == address == canonical(address)
+    assert fits("https://git.example.com/**", canonical(url))
+    assert not fits("https://git.example.com/team/**", canonical(url))
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "",
@@ -41,6 +57,16 @@ def test_one_repository_has_one_address(url: str) -> None:
         "https://git.example.com//shop",
         "https://git.example.com/team/%2e%2e/shop",
         "https://git.example.com/team%2fshop",
+        "https://git.example.com/team%5cshop",
+        "https://git.example.com/team%00/shop",
+        "https://git.example.com/team%0a/shop",
+        "https://git.example.com/team%2520/shop",
+        "https://git.example.com/%74eam/shop",
+        "https://git.example.com/te%am/shop",
+        "https://git.example.com/team/shop%",
+        "https://git.example.com/team/shop%2",
+        "https://git.example.com/team/shop%%220",
+        "https://git%20.example.com/team/shop",
         "https://git.example.com/team/shop?x=1",
         "https://git.example.com/team/shop#x",
         "https://git.example.com\\evil/team/shop",
@@ -89,8 +115,8 @@ def test_a_pattern_without_a_host_is_refused(text: str) -> None:
 
 
 PIECES = st.sampled_from(
-    ["https://", "git.example.com", "evil.example", "@", "/", "//", "..", ".", "%2e", ":443", ":",
-     "team", "shop", ".git", "\\", "?", "#", " ", "\n", "\u3002", "*"]
+    ["https://", "git.example.com", "evil.example", "@", "/", "//", "..", ".", "%2e", "%20", "%c3",
+     "%", ":443", ":", "team", "shop", ".git", "\\", "?", "#", " ", "\n", "\u3002", "*"]
 )  # fmt: skip
 
 
