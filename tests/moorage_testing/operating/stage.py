@@ -99,7 +99,7 @@ def stage(plane: ControlPlane, *, namespaces: int = 1, everywhere: bool = False)
         crew.start()
         record.start(background, plane)
         account = operator_account(plane, home, watched, f"operator-{mark}")
-        settings = Settings(redis.url, redis.session_url, home, watched)
+        settings = Settings(redis.url_of("operator"), redis.session_url, home, watched)
         made = Stage(
             plane, admin, redis, background, crew, record, proxy, home, names, account, settings
         )

@@ -4,10 +4,11 @@
 set -eu
 umask 077
 
-digest() {
-	tr -d '\r\n' <"/passwords/$1-password" | sha256sum | cut -d ' ' -f 1
-}
-
-sed -e "s/#OPERATOR/#$(digest operator)/" -e "s/#GATEWAY/#$(digest gateway)/" \
-	/config/users.acl >/run/redis/users.acl
+users=$(cat /config/users.acl)
+for file in /passwords/*-password; do
+	user=$(basename "$file" -password | tr '[:lower:]' '[:upper:]')
+	digest=$(tr -d '\r\n' <"$file" | sha256sum | cut -d ' ' -f 1)
+	users=$(printf '%s\n' "$users" | sed "s/#$user /#$digest /")
+done
+printf '%s\n' "$users" >/run/redis/users.acl
 exec redis-server /config/redis.conf "$@"
