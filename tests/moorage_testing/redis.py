@@ -1,7 +1,7 @@
 """A real redis-server for a test, to be stopped, killed, started: on a unix socket of its own.
 
-One with ``tcp`` listens on loopback too and asks for a login, as a cluster's does: it has the chart's
-users, and those that the operator makes are needed.
+One with ``tcp`` listens on loopback too and asks for a login, as a cluster's does: it has the
+chart's users, and those that the operator makes are needed.
 """
 
 import re
@@ -100,7 +100,7 @@ def _users(password: str) -> str:
     """Return the chart's users, all with this password, and an administrator for the tests."""
     named = re.sub(r" #[A-Z]+ ", f" >{password} ", _ACL.read_text())
     return re.sub(
-        r"^user default .*$", f"user default on >{password} ~* &* +@all", named, flags=re.M
+        r"^user default .*$", f"user default on >{password} ~* &* +@all", named, flags=re.MULTILINE
     )
 
 
