@@ -1,6 +1,7 @@
 """The command line: `moorage-gateway serve | record | credential-proxy | check-config | ...`."""
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Sequence
@@ -86,6 +87,8 @@ def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
     from moorage_gateway.server import serve  # noqa: PLC0415
 
     del arguments
+    if not _finds_cluster(settings):
+        return _BAD_USAGE
     return serve(create_app(settings, open_kubernetes), settings)
 
 
@@ -95,7 +98,26 @@ def _record(settings: Settings, arguments: argparse.Namespace) -> int:
     from moorage_gateway.server import serve  # noqa: PLC0415
 
     del arguments
+    if not _finds_cluster(settings):
+        return _BAD_USAGE
     return serve(create_recording(settings, open_kubernetes), settings)
+
+
+def _finds_cluster(settings: Settings) -> bool:
+    """Return whether there is a way to a cluster; say what to do if there is none."""
+    from kubernetes.aio.config import ConfigException  # noqa: PLC0415 - slow to import
+
+    from moorage_api.kube.connection import configured  # noqa: PLC0415
+
+    try:
+        asyncio.run(configured(settings.kubernetes.kubeconfig))
+    except (ConfigException, OSError) as error:
+        sys.stderr.write(
+            f"The gateway cannot start: there is no way to a cluster. {error}\n"
+            "Run it in a pod, or set KUBECONFIG; `moorage-gateway run` needs no cluster.\n"
+        )
+        return False
+    return True
 
 
 def _check_config() -> int:

@@ -12,12 +12,11 @@ _CONNECTIONS: Final = 64
 _NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
-@asynccontextmanager
-async def connected(name: str, kubeconfig: Path | None = None) -> AsyncIterator[ApiClient]:
-    """Yield a client that calls itself ``name``.
+async def configured(kubeconfig: Path | None = None) -> Configuration:
+    """Return how to reach the API server and log in.
 
-    Without a ``kubeconfig`` it logs in with the pod's service account, or outside a cluster by
-    the kubeconfig that kubectl would take.
+    Without a ``kubeconfig``: with the pod's service account, or outside a cluster by the kubeconfig
+    that kubectl would take.
 
     Raises:
         ConfigException: there is no way to the API server.
@@ -28,6 +27,17 @@ async def connected(name: str, kubeconfig: Path | None = None) -> AsyncIterator[
             config_file=None if kubeconfig is None else str(kubeconfig),
             client_configuration=configuration,
         )
+    return configuration
+
+
+@asynccontextmanager
+async def connected(name: str, kubeconfig: Path | None = None) -> AsyncIterator[ApiClient]:
+    """Yield a client that calls itself ``name`` and goes the way that ``configured`` returns.
+
+    Raises:
+        ConfigException: there is no way to the API server.
+    """
+    configuration = await configured(kubeconfig)
     configuration.connection_pool_maxsize = _CONNECTIONS
     # Else each request reads ~/.netrc and the environment's proxies first, in a thread.
     configuration.client_session_kwargs = {"trust_env": False}
