@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from moorage_gateway.db.tables import (
     api_keys,
     approvals,
+    audit_records,
     checkpoints,
     idempotency_keys,
     inputs,
@@ -144,6 +145,14 @@ def _idempotency_key(n: int) -> Row:
     }  # fmt: skip
 
 
+def _audit_record(n: int) -> Row:
+    return _of_session(n) | {
+        "at": at(n), "action": "repository.push" if n % 100 == 0 else "message.send",
+        "outcome": "done", "actor_id": user_id(n % 1000), "via": "sign_in", "object_id": f"o-{n}",
+        "request_id": f"request-{n}", "details": "{}",
+    }  # fmt: skip
+
+
 _TABLES: Final[dict[Table, tuple[Callable[[int], Row], int]]] = {
     users: (_user, USERS),
     sessions: (_session, ROWS),
@@ -156,6 +165,7 @@ _TABLES: Final[dict[Table, tuple[Callable[[int], Row], int]]] = {
     refresh_tokens: (_token, USERS),
     api_keys: (_api_key, USERS),
     idempotency_keys: (_idempotency_key, USERS),
+    audit_records: (_audit_record, ROWS),
 }
 FILLED: Final = frozenset(table.name for table in _TABLES)
 

@@ -18,6 +18,9 @@ from moorage_gateway import outbox
 from moorage_gateway.accounts.repository import AccountRepository
 from moorage_gateway.api_keys import repository as api_keys
 from moorage_gateway.approvals.repository import ApprovalRepository
+from moorage_gateway.audit.acts import Act, Action
+from moorage_gateway.audit.record import record
+from moorage_gateway.audit.repository import AuditRepository, Search
 from moorage_gateway.auth.oidc import Identity
 from moorage_gateway.auth.repository import IdentityRepository
 from moorage_gateway.db.engine import make_engine
@@ -73,6 +76,11 @@ def _put(connection: AsyncConnection) -> Awaitable[bool]:
 
 def _identities(connection: AsyncConnection) -> IdentityRepository:
     return IdentityRepository(connection, _DAY)
+
+
+def _audit(**equal: str) -> Query:
+    search = Search(after=ROWS // 2, limit=101, equal=tuple(equal.items()))
+    return lambda connection: AuditRepository(connection).find(search)
 
 
 _KEY: Final = KeyUse(user_id(5), "sessions", "key-5", "x")
@@ -141,13 +149,20 @@ QUERIES: Final[dict[str, Query]] = {
     "token's user": lambda c: AccountRepository(c).user_of("sign-in-5"),
     "sign-in extended": lambda c: AccountRepository(c).extend("sign-in-5", NOW, NOW),
     "sign-ins revoked": lambda c: AccountRepository(c).revoke_all(user_id(5), "password", NOW),
+    # Who did what.
+    "audit written": lambda c: record(c, NOW, Act(Action.QUOTA_SET, "x")),
+    "audit of a user": _audit(actor_id=user_id(5)),
+    "audit of a session": _audit(session_id=ONE),
+    "audit of an action": _audit(action="repository.push"),
+    "pushes recorded": lambda c: AuditRepository(c).requests(Action.REPOSITORY_PUSH, (NOW, NOW)),
     # What is over.
     "sessions gone": lambda c: note_gone(c, frozenset(PAGE), NOW),
 }  # fmt: skip
-_DAYS: Final = RetentionSettings(messages_days=1, events_days=1, gone_days=1)
+_DAYS: Final = RetentionSettings(messages_days=1, events_days=1, gone_days=1, audit_days=1)
 _OVER: Final = [
     *rules.history(_DAYS, at(2000) + _DAY, frozenset(PAGE[:2])),
     *rules.gone(_DAYS, NOW),
+    *rules.audit(_DAYS, at(2000)),
     *rules.credentials(LoginSettings(), at(2000)),
 ]
 
