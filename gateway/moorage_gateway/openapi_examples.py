@@ -160,6 +160,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "NewKey": _API_KEY | {"lastUsedAt": None, "key": "mk_AbCdEf..."},
     "ManagedUser": _MANAGED,
     "UserPage": {"users": [_MANAGED], "total": 1, "limit": 50, "offset": 0},
+    "CreateUser": _LOGIN | {"name": "Ada Lovelace", "role": "user"},
     "PatchUser": {"disabled": True},
     "LetterView": _LETTER,
     "LetterPage": {"deadLetters": [_LETTER], "total": 1, "limit": 50, "offset": 0},

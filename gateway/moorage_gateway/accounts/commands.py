@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.base import now
 from moorage_gateway.accounts.addresses import normal_address
-from moorage_gateway.accounts.repository import LOCAL_ISSUER, AccountRepository, UserRow
+from moorage_gateway.accounts.repository import AccountRepository, local_user
 from moorage_gateway.accounts.schemas import SHORTEST_PASSWORD, NewPassword
 from moorage_gateway.audit.acts import Act, Action
 from moorage_gateway.audit.caller import COMMAND_LINE, present
@@ -20,7 +20,6 @@ from moorage_gateway.auth.keys import SigningKeys
 from moorage_gateway.auth.passwords import Passwords
 from moorage_gateway.db.engine import open_engine
 from moorage_gateway.db.migrate import migrate
-from moorage_gateway.requests import random_id
 from moorage_gateway.settings import Settings
 
 _BAD_USAGE: Final = 2
@@ -90,17 +89,7 @@ async def _keep_admin(engine: AsyncEngine, address: str, name: str | None, passw
         hashed = await passwords.hash(password)
     finally:
         passwords.close()
-    user = UserRow(
-        id=random_id(),
-        issuer=LOCAL_ISSUER,
-        subject=address,
-        email=address,
-        name=name,
-        role="admin",
-        password_hash=hashed,
-        created_at=moment,
-        updated_at=moment,
-    )
+    user = local_user(address, name, "admin", hashed, moment)
     async with engine.begin() as connection:
         repository = AccountRepository(connection)
         if await repository.add(user):

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moorage_gateway.auth.principal import Role
 from moorage_gateway.db.statements import insert_once
 from moorage_gateway.db.tables import refresh_tokens, sign_ins, users
+from moorage_gateway.requests import random_id
 
 LOCAL_ISSUER: Final = "local"
 _ENABLED: Final = users.c.disabled_at.is_(None)
@@ -31,6 +32,23 @@ class UserRow:
     disabled_at: datetime | None = None
     groups: list[str] | None = None
     groups_at: datetime | None = None
+
+
+def local_user(
+    address: str, name: str | None, role: Role, password_hash: str, moment: datetime
+) -> UserRow:
+    """Return the row of a new user who logs in here."""
+    return UserRow(
+        id=random_id(),
+        issuer=LOCAL_ISSUER,
+        subject=address,
+        email=address,
+        name=name,
+        role=role,
+        password_hash=password_hash,
+        created_at=moment,
+        updated_at=moment,
+    )
 
 
 class AccountRepository:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from moorage_gateway.accounts.repository import LOCAL_ISSUER, AccountRepository, UserRow
+from moorage_gateway.accounts.repository import AccountRepository, UserRow, local_user
 from moorage_gateway.accounts.schemas import (
     Login,
     Logout,
@@ -31,7 +31,6 @@ from moorage_gateway.errors import (
     Unauthorized,
 )
 from moorage_gateway.limits.rules import LimitName
-from moorage_gateway.requests import random_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +65,8 @@ class AccountService:
         if self.logins.settings.registration == "closed":
             raise Forbidden("registration is closed: ask an admin for an account")
         now = self.context.clock()
-        user = UserRow(
-            id=random_id(),
-            issuer=LOCAL_ISSUER,
-            subject=request.email,
-            email=request.email,
-            name=request.name,
-            role="user",
-            password_hash=await self.logins.passwords.hash(request.password.get_secret_value()),
-            created_at=now,
-            updated_at=now,
-        )
+        hashed = await self.logins.passwords.hash(request.password.get_secret_value())
+        user = local_user(request.email, request.name, "user", hashed, now)
         async with self.context.engine.begin() as connection:
             if not await AccountRepository(connection).add(user):
                 raise AddressTaken

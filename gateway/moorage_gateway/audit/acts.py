@@ -17,6 +17,8 @@ class Action(StrEnum):
     USER_PASSWORD = "user.password"  # noqa: S105 - no secret
     USER_ADMIN = "user.admin"
     """Made an admin on the command line."""
+    USER_CREATE = "user.create"
+    """Made by an admin."""
     USER_ROLE = "user.role"
     USER_DISABLE = "user.disable"
     USER_ENABLE = "user.enable"

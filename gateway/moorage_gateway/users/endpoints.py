@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, status
 
 from moorage_gateway.auth.principal import AdminDep
 from moorage_gateway.context import ContextDep
 from moorage_gateway.errors import LoginsOff, error_responses
-from moorage_gateway.users.schemas import ManagedUser, PatchUser, UserPage, UserQuery
+from moorage_gateway.users.schemas import CreateUser, ManagedUser, PatchUser, UserPage, UserQuery
 from moorage_gateway.users.service import UserService
 
 router = APIRouter(prefix="/admin/users", tags=["admin"])
@@ -30,6 +30,12 @@ Users = Annotated[UserService, Depends(user_service)]
 async def list_users(query: Annotated[UserQuery, Query()], users: Users) -> UserPage:
     """Return users, the newest first. For admins."""
     return await users.find(query)
+
+
+@router.post("", status_code=status.HTTP_201_CREATED, responses=error_responses(400, 403, 409, 503))
+async def create_user(request: CreateUser, users: Users) -> ManagedUser:
+    """Make an account, also where registration is closed. For admins."""
+    return await users.create(request)
 
 
 @router.get("/{user_id}", responses=error_responses(400, 403, 404, 503))

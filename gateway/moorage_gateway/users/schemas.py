@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from moorage_api.base import Timestamp, WireModel
+from moorage_gateway.accounts.schemas import Address, Name, NewPassword
 from moorage_gateway.auth.principal import Role
 from moorage_gateway.requests import RequestModel
 
@@ -21,6 +22,17 @@ class UserQuery(RequestModel):
     ] = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+
+class CreateUser(RequestModel):
+    """An account that an admin makes, also where registration is closed."""
+
+    email: Address
+    password: Annotated[
+        NewPassword, Field(description="To be changed by the user: PATCH /api/auth/me.")
+    ]
+    name: Name | None = None
+    role: Role = "user"
 
 
 class PatchUser(RequestModel):

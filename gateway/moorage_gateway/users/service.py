@@ -7,16 +7,21 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from moorage_gateway.accounts.repository import LOCAL_ISSUER, AccountRepository, UserRow
+from moorage_gateway.accounts.repository import (
+    LOCAL_ISSUER,
+    AccountRepository,
+    UserRow,
+    local_user,
+)
 from moorage_gateway.audit.acts import Act, Action
 from moorage_gateway.audit.record import record
 from moorage_gateway.auth.logins import Logins
 from moorage_gateway.backends.interface import SessionMissing
 from moorage_gateway.context import Context
-from moorage_gateway.errors import LastAdmin, NotFound, RoleProvided
+from moorage_gateway.errors import AddressTaken, LastAdmin, NotFound, RoleProvided
 from moorage_gateway.sessions import waking
 from moorage_gateway.users.repository import UserRepository
-from moorage_gateway.users.schemas import ManagedUser, PatchUser, UserPage, UserQuery
+from moorage_gateway.users.schemas import CreateUser, ManagedUser, PatchUser, UserPage, UserQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,22 @@ class UserService:
         """Return a user."""
         async with self.context.engine.connect() as connection:
             return _view(await _user(connection, user_id))
+
+    async def create(self, request: CreateUser) -> ManagedUser:
+        """Make an account.
+
+        Raises:
+            AddressTaken: if there is an account with this address.
+        """
+        moment = self.context.clock()
+        hashed = await self.logins.passwords.hash(request.password.get_secret_value())
+        user = local_user(request.email, request.name, request.role, hashed, moment)
+        act = Act(Action.USER_CREATE, user.id, details={"role": user.role})
+        async with self.context.engine.begin() as connection:
+            if not await AccountRepository(connection).add(user):
+                raise AddressTaken
+            await record(connection, moment, act)
+        return _view(user)
 
     async def change(self, user_id: str, request: PatchUser) -> ManagedUser:
         """Change a user's role, or whether they may come in.

@@ -34,6 +34,15 @@ def refused(home: Path, *arguments: str, **more: str) -> tuple[int, str]:
     return ended.returncode, ended.stderr.strip()
 
 
+def test_an_address_that_cannot_be_cloned_is_refused_before_anything_starts(home: Path) -> None:
+    url = "https://ada:hunter2@git.example.com/team/shop"
+    code, told = refused(home, REPO=url)
+    assert code == 2
+    assert "must hold no user name or password" in told
+    assert "hunter2" not in told
+    assert not home.exists()
+
+
 def test_the_first_run_does_a_job_and_shows_it(home: Path) -> None:
     with running(home, MOORAGE_EXIT="1") as run:
         assert run.finish() == 0

@@ -1,6 +1,7 @@
 """What admins do with users: list, disable, enable, change roles; and who is left to do it."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -11,6 +12,7 @@ from moorage_gateway.live.standing import StreamGuard
 from moorage_testing.accounts import (
     Clock,
     User,
+    accounts_settings,
     add_user,
     ask,
     bearer,
@@ -18,7 +20,8 @@ from moorage_testing.accounts import (
     register,
     works,
 )
-from moorage_testing.gateway import REPOSITORY, Gateway
+from moorage_testing.gateway import REPOSITORY, Gateway, running_gateway
+from moorage_testing.redis import RedisServer
 
 PATH = "/admin/users"
 
@@ -178,6 +181,30 @@ async def test_of_two_admins_who_disable_each_other_one_is_left(
         patch(replica, other, admin.id, disabled=True),
     )
     assert sorted(answer.status_code for answer in answers) == [200, 409]
+
+
+async def test_an_admin_makes_accounts_where_registration_is_closed(
+    redis_server: RedisServer, home: Path, database_url: str
+) -> None:
+    settings = accounts_settings(
+        home, redis_server.url, database_url=database_url, login={"registration": "closed"}
+    )
+    async with running_gateway(settings) as gateway:
+        admin = await add_user(gateway, "admin", role="admin")
+        headers = bearer(admin.access_token)
+        body = {"email": "Bob@example.com", "password": "to be changed"}
+        answer = await gateway.client.post(PATH, json=body, headers=headers)
+        assert (answer.status_code, answer.json()["role"]) == (201, "user")
+        assert answer.json() == await get(gateway, admin, f"/{answer.json()['id']}")
+        assert (await ask(gateway, "POST", "/login", body=body)).status_code == 200
+        assert (await gateway.client.post(PATH, json=body, headers=headers)).status_code == 409
+        assert (await ask(gateway, "POST", "/register", body=body)).status_code == 403
+        records = await gateway.client.get(
+            "/admin/audit", params={"action": "user.create"}, headers=headers
+        )
+        (made,) = records.json()["records"]
+        assert (made["actorId"], made["objectId"]) == (admin.id, answer.json()["id"])
+        assert "to be changed" not in records.text
 
 
 async def test_what_is_not_there_or_not_right_is_told(gateway: Gateway, admin: User) -> None:
