@@ -36,6 +36,7 @@ from moorage_gateway.settings import Settings
 
 _TEMPLATE: Final = "ClaudeSessionTemplate"
 _FORBIDDEN: Final = 403
+_INSIST: Final = 0.5
 _DEFAULT: Final = "default"
 _TRIES: Final = 2
 
@@ -175,8 +176,10 @@ async def open_kubernetes(
         try:
             yield backend
         finally:
-            running.cancel()
-            await asyncio.wait({running})
+            while not running.done():
+                # Before Python 3.12 a library may swallow a cancellation: repeat it.
+                running.cancel()
+                await asyncio.wait({running}, timeout=_INSIST)
 
 
 def _manifest(new: NewSession, namespace: str) -> Manifest:
