@@ -46,6 +46,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", f"{API}/repositories"): {"url": "https://git.example.com/team/new"},
     ("PATCH", f"{API}/repositories/{{repository_id}}"): {"defaultBranch": "trunk"},
     ("PATCH", f"{API}/quotas/{{user_id}}"): {"sessionsRunning": 3},
+    ("POST", f"{API}/admin/users"): {"email": "made@example.com", "password": PASSWORD},
+    ("PATCH", f"{API}/admin/users/{{user_id}}"): {"disabled": True},
 }
 
 
@@ -114,7 +116,7 @@ async def letter(gateway: Gateway) -> str:
     """Return the id of a dead letter of a job."""
     async with gateway.context.engine.begin() as connection:
         letters = LetterRepository(connection)
-        await letters.put(Failure("job", "forget-idempotency-keys", "x"), gateway.context.clock())
+        await letters.put(Failure("job", "remove-what-is-over", "x"), gateway.context.clock())
         (row,), _ = await letters.page(LetterQuery())
     return row.id
 
