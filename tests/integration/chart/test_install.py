@@ -204,23 +204,6 @@ def test_a_new_version_rolls_what_is_new_and_leaves_sessions_alone(
     assert crd["spec"]["names"]["shortNames"] == ["csession", "newer"]
 
 
-@pytest.mark.parametrize(
-    ("values", "rolled"),
-    [
-        ({"gateway": {"config": {"log": {"level": "debug"}}}}, {"gateway", "recorder"}),
-        ({"operator": {"config": {"log": {"level": "debug"}}}}, {"operator"}),
-        ({"redis": {"maxMemory": "1gb"}}, {"redis"}),
-        ({"sessions": {"model": {"url": "https://model.example.com"}}}, {"operator"}),
-        ({"networkPolicies": {"enabled": False}}, set()),
-        ({"gateway": {"service": {"port": 80}}}, set()),
-    ],
-)
-def test_what_a_change_of_values_rolls(
-    installed: Installed, values: Manifest, rolled: set[str]
-) -> None:
-    assert installed.rolled_by(values) == rolled
-
-
 def test_from_the_bundled_stores_to_others_and_back(installed: Installed) -> None:
     own = {key: EVERYTHING[key] for key in ("redis", "postgres")}
     assert installed.rolled_by(own) == {"gateway", "operator", "recorder"}

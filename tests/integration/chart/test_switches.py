@@ -228,6 +228,35 @@ def test_what_is_wanting_is_named(helm: Helm, values: Values, reason: str) -> No
         helm.template(values)
 
 
+@pytest.mark.parametrize(
+    ("values", "rolled"),
+    [
+        ({"gateway": {"config": {"log": {"level": "debug"}}}}, {"gateway", "recorder"}),
+        ({"operator": {"config": {"log": {"level": "debug"}}}}, {"operator"}),
+        ({"redis": {"maxMemory": "1gb"}}, {"redis"}),
+        ({"sessions": {"model": {"url": "https://model.example.com"}}}, {"operator"}),
+        ({"networkPolicies": {"enabled": False}}, set()),
+        ({"gateway": {"service": {"port": 80}}}, set()),
+    ],
+)
+def test_what_a_change_of_values_rolls(helm: Helm, values: Values, rolled: set[str]) -> None:
+    own = {"existingSecret": "mine"}
+    secrets = {"gateway": {"login": own}, "redis": {"auth": own}, "postgres": {"auth": own}}
+    changed = {part: secrets.get(part, {}) | values.get(part, {}) for part in {*secrets, *values}}
+    before, after = templates(helm.template(secrets)), templates(helm.template(changed))
+    assert {name for name in after if after[name] != before[name]} == rolled
+
+
+def templates(manifests: list[Manifest]) -> dict[str, Manifest]:
+    """Return the templates of pods by component: what does not change there does not roll."""
+    kinds = {"Deployment", "StatefulSet"}
+    return {
+        each["metadata"]["name"].removeprefix("moorage-"): each["spec"]["template"]
+        for each in manifests
+        if each["kind"] in kinds
+    }
+
+
 def stable(manifests: list[Manifest]) -> list[str]:
     """Names, without the digest in the Job's."""
     return [

@@ -180,7 +180,7 @@ class Gateways:
         self._made: list[Gateway] = []
         self._settings = {
             "MOORAGE_HOME": str(folder),
-            "MOORAGE_REDIS_URL": stage.redis.url,
+            "MOORAGE_REDIS_URL": stage.redis.url_of("gateway"),
             "MOORAGE_DATABASE_URL": database_url,
             "MOORAGE_LOGIN__SECRET": "0123456789abcdef0123456789abcdef",
             "MOORAGE_LOGIN__REGISTRATION": "open",
