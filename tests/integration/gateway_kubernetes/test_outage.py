@@ -14,6 +14,11 @@ from moorage_testing.operating.stage import stage
 BODY = {"projectPath": REPOSITORY["url"]}
 
 
+@pytest.fixture(autouse=True)
+def _tidy() -> None:
+    """Leave the other tests' scene alone: nothing of it is needed here."""
+
+
 @pytest.fixture
 def plane() -> Iterator[ControlPlane]:
     """Return a control plane of the test's own, to be stopped."""
