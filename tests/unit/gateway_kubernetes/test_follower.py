@@ -1,7 +1,7 @@
 """How a watch goes on: from where it was, after an end in order and after a failure; else anew."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any, cast
 
@@ -27,6 +27,8 @@ class Script:
         self.lists = lists
         self.watches = list(watches)
         self.asked: list[str] = []
+        self.seconds: list[int] = []
+        self.meanwhile: Callable[[], None] = lambda: None
         self.over = asyncio.Event()
 
     async def list(self, kind: str, namespace: str) -> AsyncIterator[Page]:
@@ -41,6 +43,8 @@ class Script:
         self, kind: str, namespace: str, version: str, seconds: int
     ) -> AsyncGenerator[dict[str, Any]]:
         self.asked.append(f"watch from {version}")
+        self.seconds.append(seconds)
+        self.meanwhile()
         if not self.watches:
             self.over.set()
             await asyncio.Event().wait()
@@ -128,6 +132,22 @@ async def test_a_list_that_fails_or_expires_half_way_is_begun_anew() -> None:
     _, cache = await followed(script)
     assert script.asked == ["list", "list", "list", "watch from 5"]
     assert names(cache) == {"a-3"}
+
+
+async def test_after_an_outage_a_short_watch_tells_that_it_is_over() -> None:
+    clock = Clock()
+
+    def pass_time() -> None:
+        if len(script.seconds) == 1:
+            clock.seconds += LAG_SECONDS + 1
+
+    script = Script([[Page([], "5")]], [UnavailableError()], [None])
+    script.meanwhile = pass_time
+    follower, _ = await followed(script, clock)
+    first, second, third = script.seconds
+    assert second < 5 < first < LAG_SECONDS
+    assert 5 < third < LAG_SECONDS
+    assert follower.alive
 
 
 async def test_it_is_alive_while_it_has_heard_something_a_short_while_ago() -> None:
