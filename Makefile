@@ -57,7 +57,7 @@ test: $(STAMP) ## run unit and integration tests: ARGS="-k name"
 client: $(STAMP) ## generate and build the TypeScript client into dist/typescript
 	$(BIN)/python -m moorage_testing.typescript build dist/typescript
 
-.PHONY: db-generate db-migrate
+.PHONY: db-generate db-migrate db-studio
 db-generate: $(STAMP) ## write a migration from what changed in the tables: M="Add a column"
 	$(BIN)/python -m moorage_gateway.db.generate "$$M"
 
@@ -65,6 +65,9 @@ db-generate: export M := $(value M)
 
 db-migrate: $(STAMP) ## bring the tables of MOORAGE_DATABASE_URL to this version: TO=revision
 	$(BIN)/moorage-gateway migrate --to "$(or $(TO),head)"
+
+db-studio: $(STAMP) ## show the tables of MOORAGE_DATABASE_URL to admins, on this machine
+	@exec $(BIN)/moorage-gateway studio
 
 bench: $(STAMP) ## measure; a table here, JSON in bench-results/
 	$(BIN)/python -m performance $(ARGS)

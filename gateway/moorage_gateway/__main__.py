@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "migrate": _migrate,
         "create-admin": _create_admin,
         "rotate-keys": _rotate_keys,
+        "studio": _studio,
     }
     return commands[arguments.command](settings, arguments)
 
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         ("credential-proxy", "serve the model and git to sessions; settings: MOORAGE_PROXY_..."),
         ("check-config", "print the settings, secrets masked, and say what is wrong with them"),
         ("migrate", "bring the database's tables to this version"),
+        ("studio", "show the database's tables to admins, on this machine"),
     ):
         commands.add_parser(name, help=text, description=text)
     migrate = commands.choices["migrate"]
@@ -146,6 +148,13 @@ def _rotate_keys(settings: Settings, arguments: argparse.Namespace) -> int:
     from moorage_gateway.accounts.commands import rotate_keys  # noqa: PLC0415 - slow to import
 
     return rotate_keys(settings, at_once=arguments.now)
+
+
+def _studio(settings: Settings, arguments: argparse.Namespace) -> int:
+    del arguments
+    from moorage_gateway.studio.serving import run_studio  # noqa: PLC0415 - brings sqladmin
+
+    return run_studio(settings)
 
 
 def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from importlib.metadata import version
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -53,6 +53,9 @@ from moorage_gateway.settings import Settings
 from moorage_gateway.tracing.provider import Tracing, open_tracing
 from moorage_gateway.users import endpoints as users
 from moorage_gateway.wiring import open_context
+
+if TYPE_CHECKING:
+    from moorage_gateway.studio.pages import Studio
 
 BASE = "/api/claude-code"
 AUTH = "/api/auth"
@@ -112,6 +115,8 @@ def create_app(
         try:
             async with open_context(settings, open_backend, clock, metrics, tracing) as context:
                 app.state.context = context
+                if app.state.studio is not None:
+                    app.state.studio.open(context)
                 with settled_memory():
                     yield
         finally:
@@ -131,6 +136,7 @@ def create_app(
         middleware=surroundings(settings, metrics, tracing, templates),
     )
     _include_routers(app)
+    app.state.studio = _studio(app, settings)
     app.state.open_routes = open_routes(app)
     templates |= route_templates(app)
     for kind in (HTTPException, RequestValidationError, GatewayError):
@@ -188,6 +194,14 @@ def _traced(tracing: Tracing | None, templates: Mapping[int, str]) -> list[Middl
     from moorage_gateway.tracing.requests import Traced  # noqa: PLC0415 - brings OpenTelemetry
 
     return [Middleware(Traced, tracing=tracing, templates=templates)]
+
+
+def _studio(app: FastAPI, settings: Settings) -> "Studio | None":
+    if not settings.studio.enabled:
+        return None
+    from moorage_gateway.studio.pages import Studio  # noqa: PLC0415 - brings sqladmin
+
+    return Studio(app, settings)
 
 
 def _describe_status(router: APIRouter) -> None:

@@ -35,6 +35,46 @@ class Relay(Protocol):
         ...
 
 
+class AccountContext(Protocol):
+    """What accounts need of a process: also of one that has no sessions, as the studio's."""
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The database."""
+        ...
+
+    @property
+    def logins(self) -> Logins | None:
+        """What logging in needs; None: nobody logs in."""
+        ...
+
+    @property
+    def limiter(self) -> Limiter | None:
+        """What counts attempts; None: nothing is limited."""
+        ...
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The time."""
+        ...
+
+    @property
+    def started_at(self) -> datetime:
+        """When the process began."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The parts of a process that has accounts and nothing else."""
+
+    engine: AsyncEngine
+    logins: Logins | None
+    limiter: Limiter | None
+    clock: Callable[[], datetime]
+    started_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """One process's parts."""

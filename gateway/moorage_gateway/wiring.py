@@ -21,7 +21,7 @@ from moorage_gateway.audit.pushes import PushCollector
 from moorage_gateway.auth.logins import open_logins
 from moorage_gateway.backends.interface import SessionBackend
 from moorage_gateway.background import Background, Supervisor
-from moorage_gateway.context import Context, OpenBackend, Recording
+from moorage_gateway.context import Accounts, Context, OpenBackend, Recording
 from moorage_gateway.db.engine import open_engine
 from moorage_gateway.db.migrate import migrate
 from moorage_gateway.dead_letters.collector import Collector
@@ -263,6 +263,20 @@ def _needed_once(base: _Base, backend: SessionBackend, recorder: Recorder) -> li
         Background("recorder", recorder.run),
         Background("adoption", Adoption(base.engine, backend).run),
     ]
+
+
+@asynccontextmanager
+async def open_accounts(
+    settings: Settings, clock: Callable[[], datetime]
+) -> AsyncIterator[Accounts]:
+    """Yield what logging in needs, and nothing that runs."""
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(
+            open_engine(settings.database_location, settings.database)
+        )
+        logins = await stack.enter_async_context(open_logins(settings, engine, clock))
+        limiter = await stack.enter_async_context(_open_limiter(settings))
+        yield Accounts(engine, logins, limiter, clock, clock())
 
 
 def _turn_spans(tracing: Tracing | None, engine: AsyncEngine) -> Traces | None:

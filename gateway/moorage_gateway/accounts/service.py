@@ -19,7 +19,7 @@ from moorage_gateway.audit.record import record
 from moorage_gateway.auth.logins import Logins
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.auth.tokens import digest_of
-from moorage_gateway.context import Context
+from moorage_gateway.context import AccountContext
 from moorage_gateway.errors import (
     AddressTaken,
     Forbidden,
@@ -37,7 +37,7 @@ from moorage_gateway.limits.rules import LimitName
 class AccountService:
     """Accounts, as one request may use them."""
 
-    context: Context
+    context: AccountContext
 
     @property
     def logins(self) -> Logins:
@@ -80,6 +80,14 @@ class AccountService:
         Raises:
             LoginRefused: whatever is wrong; it does not say what, and takes as long.
         """
+        return await self.sign_ins.open(await self.check(request))
+
+    async def check(self, request: Login) -> UserRow:
+        """Return whose address and password these are.
+
+        Raises:
+            LoginRefused: whatever is wrong; it does not say what, and takes as long.
+        """
         await self._count_attempt(request.email)
         user = await self._by_address(request.email)
         stored = None if user is None else user.password_hash
@@ -91,7 +99,7 @@ class AccountService:
             async with self.context.engine.begin() as connection:
                 repository = AccountRepository(connection)
                 await repository.replace_hash(user.id, stored, checked.new_hash)
-        return await self.sign_ins.open(user)
+        return user
 
     async def logout(self, request: Logout, authorization: str | None) -> None:
         """End one sign-in or all of a user's.

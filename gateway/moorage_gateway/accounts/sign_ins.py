@@ -19,7 +19,7 @@ from moorage_gateway.auth import access_tokens
 from moorage_gateway.auth.keys import SigningKey
 from moorage_gateway.auth.logins import Logins
 from moorage_gateway.auth.tokens import REFRESH_TOKEN, digest_of, new_token
-from moorage_gateway.context import Context
+from moorage_gateway.context import AccountContext
 from moorage_gateway.errors import RefreshRefused
 from moorage_gateway.requests import random_id
 
@@ -28,7 +28,7 @@ from moorage_gateway.requests import random_id
 class SignIns:
     """Begins, goes on with and ends sign-ins."""
 
-    context: Context
+    context: AccountContext
     logins: Logins
 
     async def open(self, user: UserRow) -> SignedIn:

@@ -46,6 +46,7 @@ class Action(StrEnum):
     REPOSITORY_REMOVE = "repository.remove"
     REPOSITORY_PUSH = "repository.push"
     """By a session, through the credential proxy."""
+    STUDIO_OPEN = "studio.open"
     QUOTA_SET = "quota.set"
     LETTER_RETRY = "dead_letter.retry"
     LETTER_DELETE = "dead_letter.delete"

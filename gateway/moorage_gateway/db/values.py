@@ -45,6 +45,11 @@ class SafeText(TypeDecorator[str]):
         super().__init__()
         self.length = length
 
+    @property
+    def python_type(self) -> type[str]:
+        """What a value is here."""
+        return str
+
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return what the column is in the database."""
         del dialect

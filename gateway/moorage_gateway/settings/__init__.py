@@ -13,7 +13,12 @@ from moorage_gateway.settings.http import HttpSettings
 from moorage_gateway.settings.kubernetes import KubernetesSettings, RecorderSettings
 from moorage_gateway.settings.limits import LimitSettings, QuotaSettings
 from moorage_gateway.settings.login import LoginSettings, OidcSettings
-from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
+from moorage_gateway.settings.observability import (
+    LogSettings,
+    MetricsSettings,
+    StudioSettings,
+    TracingSettings,
+)
 from moorage_gateway.settings.repositories import RepositorySettings
 from moorage_gateway.settings.root import Settings
 from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings, RetentionSettings
@@ -38,6 +43,7 @@ __all__ = [
     "SessionSettings",
     "Settings",
     "SettingsRefused",
+    "StudioSettings",
     "TracingSettings",
     "Words",
     "is_loopback",

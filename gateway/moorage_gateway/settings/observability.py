@@ -76,3 +76,15 @@ class TracingSettings(Group):
     service_name: Annotated[str, Field(min_length=1, description="The gateway's name there.")] = (
         "moorage-gateway"
     )
+
+
+class StudioSettings(Group):
+    """Pages that show the tables to admins."""
+
+    enabled: Annotated[
+        bool,
+        Field(
+            description="Show the tables under /admin, to admins who log in there, to be read "
+            "only. `moorage-gateway studio` shows them without this, on this machine alone."
+        ),
+    ] = False

@@ -14,7 +14,12 @@ from moorage_gateway.settings.http import HttpSettings
 from moorage_gateway.settings.kubernetes import KubernetesSettings, RecorderSettings
 from moorage_gateway.settings.limits import LimitSettings, QuotaSettings
 from moorage_gateway.settings.login import AuthMode, LoginSettings, OidcSettings
-from moorage_gateway.settings.observability import LogSettings, MetricsSettings, TracingSettings
+from moorage_gateway.settings.observability import (
+    LogSettings,
+    MetricsSettings,
+    StudioSettings,
+    TracingSettings,
+)
 from moorage_gateway.settings.repositories import RepositorySettings
 from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings, RetentionSettings
 
@@ -83,6 +88,7 @@ class Settings(EnvironmentSettings):
     oidc: OidcSettings = OidcSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
+    studio: StudioSettings = StudioSettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
     recorder: RecorderSettings = RecorderSettings()
 
@@ -120,5 +126,7 @@ def _mistakes_between(settings: Settings) -> Iterator[str]:
             "MOORAGE_LOGIN__SECRET must be set, unless MOORAGE_AUTH=none: at least 32 random "
             "characters, as `openssl rand -base64 32` makes them"
         )
+    if settings.auth == "none" and settings.studio.enabled:
+        yield "MOORAGE_STUDIO__ENABLED needs MOORAGE_AUTH=users: admins log in to the studio"
     if settings.metrics.port and settings.metrics.port == settings.port:
         yield "MOORAGE_METRICS__PORT must not be MOORAGE_PORT: metrics have a port of their own"

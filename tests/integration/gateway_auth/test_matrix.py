@@ -37,12 +37,14 @@ from moorage_testing.asgi import head_of
 from moorage_testing.gateway import REPOSITORY, Gateway, running_gateway
 from moorage_testing.oidc import AUDIENCE, Provider, running_provider
 from moorage_testing.redis import RedisServer
+from moorage_testing.studio import closed_routes, let_in
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 OWNERS = "00000000-0000-4000-8000-000000000001"
 PROVIDED = "00000000-0000-4000-8000-000000000002"
-WITHOUT_RULE = {"/api/claude-code/openapi.json"}
-"""What is no endpoint of ours: the API's description, which everybody may read."""
+WITHOUT_RULE = {"/api/claude-code/openapi.json", "/admin"}
+"""What is no endpoint of ours: the API's description, which everybody may read; and the studio,
+which knows nobody by what the API takes (a test of its own, below)."""
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/auth/login"): {"email": "nobody@example.com", "password": "wrong password"},
     ("POST", "/api/auth/refresh"): {"refreshToken": "mr_unknown"},
@@ -129,7 +131,8 @@ async def gateway(
         "user_groups": ["people"],
         "admin_groups": ["ops"],
     }
-    settings = accounts_settings(home, redis_server.url, oidc=oidc)
+    studio = {"enabled": True}
+    settings = accounts_settings(home, redis_server.url, oidc=oidc, studio=studio)
     async with running_gateway(settings, clock=clock) as running:
         yield running
 
@@ -265,6 +268,19 @@ async def test_every_route_by_every_caller(gateway: Gateway, provider: Provider)
             got = await fare(gateway, method, path, caller)
             if got is not expected(rule, caller):
                 failures.append(f"{method} {path} by {caller.name}: {got}, not {rule.name}")
+    assert failures == []
+
+
+async def test_the_studio_lets_nobody_in_by_what_the_api_takes(
+    gateway: Gateway, provider: Provider
+) -> None:
+    routes = closed_routes(gateway.app)
+    assert ("GET", "/admin") in routes
+    failures: list[str] = []
+    for caller in await callers(gateway, provider):
+        headers = {"Authorization": caller.authorization} if caller.authorization else {}
+        found = await let_in(gateway.client, routes, headers)
+        failures.extend(f"{failure} by {caller.name}" for failure in found)
     assert failures == []
 
 

@@ -1,0 +1,79 @@
+"""What is read together is written together: one transaction, by statements that are prepared."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import event, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from moorage_api.events import Event
+from moorage_gateway.db.engine import make_engine
+from moorage_gateway.db.tables import checkpoints, messages
+from moorage_gateway.live.ids import EventId
+from moorage_gateway.recorder.entries import Page
+from moorage_gateway.recorder.writer import Writer
+from moorage_gateway.settings import DatabaseSettings
+from moorage_testing.history import answered, asked, said, used
+from moorage_testing.live import FakeBackend
+from moorage_testing.plans import statements_sent
+
+SESSIONS = 4
+TURNS = 10
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def page_of(session_id: str, number: int) -> Page:
+    """Return a page of whole turns: asked, said with a tool, answered, over."""
+    found: list[Event] = []
+    for turn in range(TURNS):
+        name = f"t-{number}-{turn}"
+        found += [asked(name, "Hello"), said(name, 1, "Hi", f"tool-{name}")]
+        found += [answered(name, f"tool-{name}", "ok"), used(name)]
+    events = tuple(
+        one.model_copy(update={"session_id": session_id, "id": f"{number}-{index}"})
+        for index, one in enumerate(found)
+    )
+    before = None if number == 1 else EventId(number - 1, len(events))
+    return Page(session_id, before, EventId(number, len(events)), events)  # type: ignore[arg-type]
+
+
+def commits_of(engine: AsyncEngine) -> list[object]:
+    commits: list[object] = []
+    event.listen(engine.sync_engine, "commit", commits.append)
+    return commits
+
+
+async def test_pages_of_several_sessions_are_one_transaction(database_url: str) -> None:
+    engine, backend = make_engine(database_url, DatabaseSettings()), FakeBackend()
+    ids = [backend.add() for _ in range(SESSIONS)]
+    writer = Writer(engine, backend.get, lambda: NOW)
+    commits = commits_of(engine)
+    events = SESSIONS * TURNS * 4
+    for number in (1, 2):
+        with statements_sent(engine) as sent:
+            assert await writer.write([page_of(one, number) for one in ids]) == set()
+        assert len(commits) == number
+        # Two for each event at the most, and what moves each session's checkpoint.
+        assert len(sent) <= 2 * events + 2 * SESSIONS
+        # So few texts are prepared once for each connection, whatever they carry.
+        assert len({one.text for one in sent}) <= 10
+    async with engine.connect() as connection:
+        assert len((await connection.execute(select(messages.c.id))).all()) == 2 * events / 2
+        assert len((await connection.execute(select(checkpoints))).all()) == SESSIONS
+    await engine.dispose()
+
+
+async def test_postgresql_parses_each_statement_once(postgres_url: str) -> None:
+    settings = DatabaseSettings(pool_size=1, max_overflow=0)
+    engine, backend = make_engine(postgres_url, settings), FakeBackend()
+    session_id = backend.add()
+    writer = Writer(engine, backend.get, lambda: NOW)
+    query = text("SELECT count(*) FROM pg_prepared_statements WHERE statement !~ 'pg_'")
+    known = []
+    for number in (1, 2, 3):
+        await writer.write([page_of(session_id, number)])
+        async with engine.connect() as connection:
+            known.append(await connection.scalar(query))
+    assert known[0] > 0
+    # The second page moves a checkpoint where the first made one; then nothing is new.
+    assert known[2] == known[1] <= known[0] + 1
+    await engine.dispose()
