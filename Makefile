@@ -75,6 +75,20 @@ bench: $(STAMP) ## measure; a table here, JSON in bench-results/
 bench-operator: $(STAMP) ## measure the operator on a real API server: ARGS="--quick"
 	$(BIN)/python -m performance.operator $(ARGS)
 
+.PHONY: up down e2e bench-cluster
+up: $(STAMP) ## install Moorage on a cluster of this machine, and print a login: NODES=3 MOORAGE_PORT=8080
+	@$(BIN)/python -m deployment up --nodes=$(NODES)
+
+down: cluster-down ## remove it, with all its sessions
+
+e2e: $(STAMP) ## run the main job on a cluster of this machine, as `make up` makes it
+	$(BIN)/python -m deployment up --nodes=3
+	$(BIN)/pytest tests/e2e -n 4 -m "not alone" $(ARGS)
+	$(BIN)/pytest tests/e2e -m alone $(ARGS)
+
+bench-cluster: $(STAMP) ## measure sessions on the cluster that `make up` made: ARGS="--quick"
+	$(BIN)/python -m performance.cluster $(ARGS)
+
 cluster-up: $(STAMP) ## make a Kubernetes cluster on this machine, with kind: NODES=1 for a small one
 	$(BIN)/python -m cluster up --nodes=$(NODES)
 
@@ -95,8 +109,9 @@ lock-images: $(STAMP) ## take what each image needs from requirements/dev.txt
 	@for part in gateway operator runner; do \
 		$(BIN)/uv pip compile $(LOCK) -c requirements/dev.txt --extra $$part pyproject.toml \
 			-o requirements/$$part.txt || exit 1; done
-	$(BIN)/uv pip compile $(LOCK) -c requirements/dev.txt requirements/build.in \
-		-o requirements/build.txt
+	@for part in build scripted-model; do \
+		$(BIN)/uv pip compile $(LOCK) -c requirements/dev.txt requirements/$$part.in \
+			-o requirements/$$part.txt || exit 1; done
 
 images: ## build the four images with docker, podman or buildah: TAG=... ARGS="moorage-agent"
 	@scripts/images $(ARGS)

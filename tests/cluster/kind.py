@@ -1,5 +1,6 @@
 """The cluster itself: made, found, loaded with images and removed with kind's command."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -38,7 +39,8 @@ def up(engine: Engine, wanted: Wanted) -> None:
     if engine.box is not None:
         ensure_base(engine)
     image = ensure_node(engine) if engine.box is not None else None
-    made = {"nodes": wanted.nodes, "port": wanted.port, "image": image}
+    config = hashlib.sha256(CONFIG.read_bytes()).hexdigest()
+    made = {"nodes": wanted.nodes, "port": wanted.port, "image": image, "config": config}
     if _made() == made and _answers():
         say(f"the cluster is up already, with {wanted.nodes} nodes")
         return
@@ -61,15 +63,41 @@ def delete(engine: Engine) -> None:
 
 
 def load(engine: Engine, images: list[str]) -> None:
-    """Put images of the engine on every node; what is there already is not sent again.
+    """Put images of the engine on the nodes that pods run on; what is there is not sent again.
 
     Raises:
         NotUp: if there is no cluster.
     """
     if _made() is None:
         raise NotUp
-    with step(f"loading {', '.join(images)}"):
-        _kind(engine, "load", "docker-image", f"--name={NAME}", *images)
+    nodes = _nodes_of_pods(engine)
+    there = [_images_of(engine, node) for node in nodes]
+    missing = [image for image in images if not all(_is_in(engine, image, held) for held in there)]
+    if not missing:
+        say(f"on the nodes already: {', '.join(images)}")
+        return
+    with step(f"loading {', '.join(missing)}"):
+        options = [f"--name={NAME}", f"--nodes={','.join(nodes)}"]
+        _kind(engine, "load", "docker-image", *options, *missing)
+
+
+def _nodes_of_pods(engine: Engine) -> list[str]:
+    """Return the workers; the control plane runs pods only if it is alone."""
+    role = '{{.Names}} {{.Label "io.x-k8s.kind.role"}}'
+    label = f"--filter=label=io.x-k8s.kind.cluster={NAME}"
+    listed = (engine.ask("ps", label, f"--format={role}") or "").splitlines()
+    nodes = dict(line.split() for line in listed)
+    return sorted(name for name, role in nodes.items() if role == "worker") or list(nodes)
+
+
+def _images_of(engine: Engine, node: str) -> set[str]:
+    """Return the ids of the images that a node holds."""
+    listed = engine.ask("exec", node, "crictl", "images", "--output=json")
+    return {image["id"] for image in json.loads(listed or "{}").get("images", ())}
+
+
+def _is_in(engine: Engine, image: str, held: set[str]) -> bool:
+    return engine.ask("image", "inspect", "--format={{.Id}}", image) in held
 
 
 def state() -> str:

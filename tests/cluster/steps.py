@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -37,10 +37,12 @@ def run(
     *,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    waits_for: Callable[[], str] = lambda: "",
 ) -> None:
     """Run a program to its end, with a sign of life now and then; its words go to ``log``.
 
-    It is killed when this process ends, however that comes.
+    ``waits_for`` says what for, where that is known. It is killed when this process ends, however
+    that comes.
 
     Raises:
         CommandFailed: if it ends with an error.
@@ -63,7 +65,9 @@ def run(
                     code = process.wait(_PROGRESS_EVERY)
                     break
                 except subprocess.TimeoutExpired:
-                    say(f"{what}: still at it after {time.monotonic() - started:.0f} s")
+                    say(
+                        f"{what}: still at it after {time.monotonic() - started:.0f} s{waits_for()}"
+                    )
         except BaseException:
             process.kill()
             raise

@@ -5,7 +5,8 @@ benches: streams, fanout, idle, messages. The table goes to stdout, everything m
 ``bench-results/bench.json`` (``--output``). It measures and judges nothing: a missed target is
 said, and the exit status is 0 all the same; it is 1 only where something could not be measured.
 
-The operator's benches are in the package ``operator``: ``python -m performance.operator``.
+The operator's benches are in the package ``operator``: ``python -m performance.operator``; those of
+a whole cluster in ``cluster``: ``python -m performance.cluster``.
 
 Modules: command (what command lines share), benches (what is run), rounds (what is measured
 again), live and answers (the measurements), messages (a client of one session), stage (Moorage as

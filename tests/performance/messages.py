@@ -101,7 +101,7 @@ async def _follow(http: httpx2.AsyncClient, session: str, into: asyncio.Queue[Js
 async def new_session(http: httpx2.AsyncClient, repository: str) -> Timeline:
     """Make a session with a prompt and delete it; return when what came first, in ms."""
     since = time.monotonic()
-    session = await _create(http, repository)
+    session = await create(http, repository)
     answered = (time.monotonic() - since) * 1000
     try:
         async with following(http, session, since) as follower:
@@ -113,7 +113,7 @@ async def new_session(http: httpx2.AsyncClient, repository: str) -> Timeline:
 
 async def later_messages(http: httpx2.AsyncClient, repository: str, count: int) -> list[Timeline]:
     """Send messages to one session, each after the answer to the one before."""
-    session = await _create(http, repository)
+    session = await create(http, repository)
     seen = []
     try:
         async with following(http, session, time.monotonic()) as follower:
@@ -132,8 +132,9 @@ async def later_messages(http: httpx2.AsyncClient, repository: str, count: int) 
     return seen
 
 
-async def _create(http: httpx2.AsyncClient, repository: str) -> str:
-    body = {"projectPath": repository, "prompt": PROMPT}
+async def create(http: httpx2.AsyncClient, repository: str, **fields: Any) -> str:
+    """Make a session with a prompt and return its id."""
+    body = {"projectPath": repository, "prompt": PROMPT} | fields
     answer = await http.post(f"{BASE}/sessions", json=body)
     answer.raise_for_status()
     return str(answer.json()["id"])

@@ -30,7 +30,7 @@ def test_a_parts_image_has_what_it_needs(part: str) -> None:
     assert asked_for(part) <= set(pinned(part)), MEND
 
 
-@pytest.mark.parametrize("part", [*PARTS, "build"])
+@pytest.mark.parametrize("part", [*PARTS, "build", "scripted-model"])
 def test_images_have_the_tested_versions(part: str) -> None:
     tested = pinned("dev")
     assert tested

@@ -1,0 +1,134 @@
+"""The chart's release on the cluster: what it is told, and how it is brought up to date."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from cluster import kind
+from cluster.errors import ClusterError, CommandFailed
+from cluster.places import home, kubeconfig, logs
+from cluster.steps import run, step
+from cluster.tools import tool
+from deployment import diagnosis
+from deployment.images import CHART, MOORAGE
+from deployment.kube import apply
+from deployment.model import GIT_PORT, MODEL_PORT, Model
+from deployment.model import NAMESPACE as MODEL_NAMESPACE
+
+NAME: Final = "moorage"
+NAMESPACE: Final = "moorage"
+SESSIONS: Final = "moorage-sessions"
+KEY_SECRET: Final = "moorage-model-key"
+NODE_PORT: Final = 30080
+"""The one that tests/cluster/kind.yaml leads to 127.0.0.1."""
+
+CONTROL_PLANE_NODE: Final = f"{kind.NAME}-worker"
+"""Where all of Moorage but its sessions is: this cluster's volumes are folders of a node anyway."""
+SPARE_NODE: Final = f"{kind.NAME}-worker2"
+"""With sessions only: it may be drained, or stop."""
+
+_NAMESPACES: Final = (NAMESPACE, MODEL_NAMESPACE)
+_PATIENCE: Final = "300s"
+_PARTS: Final = ("operator", "gateway", "recorder", "redis", "postgres")
+
+
+class NotReady(ClusterError):  # noqa: N818 - it says what is so
+    """The release is not as wanted; what is not ready, and why."""
+
+    def __init__(self, error: CommandFailed, report: str) -> None:
+        super().__init__(f"{error}\nNot ready:\n{report}" if report else str(error))
+
+
+def values(tags: dict[str, str], model: Model, workers: int) -> dict[str, Any]:
+    """Return what the chart is told: everything else is its default."""
+    wanted: dict[str, Any] = {part: {} for part in _PARTS}
+    if workers:
+        place = {"nodeSelector": {"kubernetes.io/hostname": CONTROL_PLANE_NODE}}
+        wanted = {part: dict(place) for part in _PARTS}
+    wanted["gateway"] |= _gateway()
+    inside = [{"namespaceSelector": _named(MODEL_NAMESPACE)}]
+    return wanted | {
+        "images": {name.removeprefix("moorage-"): f"{name}:{tags[name]}" for name in MOORAGE},
+        "sessions": {
+            "namespace": SESSIONS,
+            "model": {
+                "url": model.url,
+                "keySecret": {"name": "" if model.scripted else KEY_SECRET},
+            },
+        },
+        # On one's own machine anybody may try an image of the agent, and choose the node.
+        "admission": {"limits": {name: ["*"] for name in ("images", "nodeLabels", "tolerations")}},
+        "networkPolicies": {
+            "sessionEgress": [{"to": inside, "ports": _ports(MODEL_PORT, GIT_PORT)}],
+            "controlPlaneEgress": [{"to": inside, "ports": _ports(GIT_PORT)}],
+        },
+    }
+
+
+def _gateway() -> dict[str, Any]:
+    """Return what the gateway is told: it is reached from this machine alone."""
+    repositories = [{"url": "https://**/**"}, {"url": f"http://git.{MODEL_NAMESPACE}/*"}]
+    return {
+        "service": {"type": "NodePort", "nodePort": NODE_PORT},
+        "config": {
+            "login": {"registration": "open"},
+            "repositories": {"patterns": repositories},
+        },
+    }
+
+
+def installed_values() -> dict[str, Any]:
+    """Return what the chart was told at the last `up`."""
+    told: dict[str, Any] = json.loads(_values_file().read_text())
+    return told
+
+
+def install(wanted: dict[str, Any]) -> None:
+    """Install or upgrade the release, and wait until all of it is ready.
+
+    Raises:
+        NotReady: if it is not, in time.
+    """
+    path = _values_file()
+    path.write_text(json.dumps(wanted, indent=2))
+    apply(_namespace())
+    with step(f"chart as the release {NAME}"):
+        try:
+            helm("upgrade", "--install", NAME, CHART, f"--values={path}")
+        except CommandFailed as error:
+            raise NotReady(error, diagnosis.report(_NAMESPACES)) from None
+
+
+def helm(action: str, *arguments: str | Path, wait: bool = True) -> None:
+    """Run helm in the release's namespace.
+
+    Raises:
+        CommandFailed: if it ends with an error.
+    """
+    options = [f"--kubeconfig={kubeconfig()}", f"--namespace={NAMESPACE}"]
+    options += ["--wait", f"--timeout={_PATIENCE}"] if wait else []
+    run(
+        f"helm {action}",
+        [tool("helm"), action, *arguments, *options],
+        logs() / f"helm-{action}.log",
+        waits_for=lambda: diagnosis.waits_for(_NAMESPACES),
+    )
+
+
+def _namespace() -> dict[str, Any]:
+    """Return the namespace, held to what the chart's pods keep: Helm makes one without labels."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    metadata = {"name": NAMESPACE, "labels": labels}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+
+
+def _named(namespace: str) -> dict[str, Any]:
+    return {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+
+
+def _ports(*numbers: int) -> list[dict[str, Any]]:
+    return [{"port": number, "protocol": "TCP"} for number in numbers]
+
+
+def _values_file() -> Path:
+    return home() / "values.json"
