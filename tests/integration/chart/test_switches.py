@@ -48,10 +48,7 @@ ADDED: list[tuple[Values, set[str]]] = [
             for kind in ("Role", "RoleBinding")
             for component in ("gateway", "operator")
         }
-        | {
-            f"NetworkPolicy/moorage-moorage-{each}"
-            for each in ("default-deny", "sessions", "sessions-open")
-        }
+        | {f"NetworkPolicy/moorage-moorage-{each}" for each in ("sessions", "sessions-open")}
         | {
             "ConfigMap/moorage-admission-team-a",
             "ValidatingAdmissionPolicyBinding/moorage-moorage-admission-team-a",
