@@ -7,7 +7,7 @@ they are sent again, which is harmless (of several entries with one id the first
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
@@ -40,9 +40,10 @@ class Marks:
         self._rows |= {row.sequence: row for row in rows}
         self._some.set()
 
-    def without(self, rows: Sequence[Waiting]) -> list[Waiting]:
-        """Return those rows that were not sent by this process just now."""
-        return [row for row in rows if row.sequence not in self._rows]
+    @property
+    def pending(self) -> frozenset[int]:
+        """What was sent by this process and is not noted yet."""
+        return frozenset(self._rows)
 
     async def write(self) -> None:
         """Write down what there is, in one transaction."""

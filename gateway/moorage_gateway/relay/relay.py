@@ -132,9 +132,14 @@ class Relay:
         inbox = Inbox(self._redis, session_id)
         above = -1
         full = True
-        while full and (page := await self._page(session_id, above, unsent_only=unsent_only)):
+        while full:
+            # Before the page is read: what is noted meanwhile still counts as unsent in it.
+            sent = self.marks.pending if unsent_only else frozenset()
+            page = await self._page(session_id, above, unsent_only=unsent_only)
+            if not page:
+                break
             full, above = len(page) == _AT_ONCE, page[-1].sequence
-            rows = self.marks.without(page) if unsent_only else page
+            rows = [row for row in page if row.sequence not in sent]
             if not rows:
                 continue
             if not await inbox.add([row.body for row in rows], create=create):

@@ -63,6 +63,24 @@ async def done(outbox: History, session: str) -> dict[str, tuple[bool, bool]]:
     }
 
 
+class Noting(Relay):
+    """A relay that notes what was sent at the worst moment: between a page's read and its use."""
+
+    async def _page(self, *arguments: Any, **options: Any) -> Any:
+        page = await super()._page(*arguments, **options)
+        await self.marks.write()
+        return page
+
+
+async def test_what_is_noted_while_a_page_is_read_is_not_sent_again(outbox: History) -> None:
+    session = str(uuid4())
+    await outbox.put(session, prompt("t"))
+    relay = Noting(outbox.redis, outbox.engine)
+    await relay.flush(session)
+    await relay.flush(session)
+    assert await sent(outbox.redis, session) == ["t"]
+
+
 async def test_what_waits_is_sent_in_order_and_once(outbox: History) -> None:
     session, other = str(uuid4()), str(uuid4())
     names = [f"t{n}" for n in range(250)]
