@@ -97,6 +97,7 @@ QUERIES: Final[dict[str, Query]] = {
     # The list of sessions, and one.
     "sessions archived": lambda c: SessionRepository(c).archived_ids(),
     "sessions shown": lambda c: SessionRepository(c).recorded(PAGE),
+    "session of a creation": lambda c: SessionRepository(c).of_creation(ONE),
     "session changed": lambda c: SessionRepository(c).change(ONE, {"last_accessed_at": NOW}),
     "session of a creation": lambda c: SessionRepository(c).of_creation("c"),
     "sessions unmade": lambda c: SessionRepository(c).unmade(),
