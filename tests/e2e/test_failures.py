@@ -133,13 +133,14 @@ def test_a_killed_supervisor(session: Session) -> None:
     [
         "kill -9 -1",
         "rm -f /run/moorage/agent.sock; kill -9 -1",
-        "yes x | head -c 300000000; kill -9 1; kill -15 1; yes > /proc/1/fd/1",
+        "yes | head -c 100000000; kill -9 1; kill -15 1; yes | head -c 100000000 > /proc/1/fd/1",
     ],
     ids=["kills all", "takes the socket", "floods"],
 )
 def test_what_the_agent_does_to_itself(session: Session, deed: str) -> None:
     """Whatever it is, the session is one that works, or one that says what became of it."""
-    session.apply(prompt=bash(deed, "Done."), interactive=False)
+    once = {"limit": 1, "backoff": "1s"}
+    session.apply(prompt=bash(deed, "Done."), interactive=False, retry=once)
     session.wait("jsonpath={.status.finishedAt}")
     status = session.status
     ready = next(each for each in status["conditions"] if each["type"] == "Ready")
@@ -151,7 +152,8 @@ def test_what_the_agent_does_to_itself(session: Session, deed: str) -> None:
 def test_a_fork_bomb_stays_in_its_pod(session: Session, new_session: NewSession) -> None:
     limit = 2048  # tests/cluster/kind.yaml
     neighbour = new_session()
-    session.apply()
+    little = {"requests": {"cpu": "20m"}, "limits": {"cpu": "300m", "memory": "3Gi"}}
+    session.apply(resources=little)
     session.wait_for_phase("Ready")
     node = session.pod["spec"]["nodeName"]
     neighbour.apply(nodeSelector={"kubernetes.io/hostname": node}, prompt=say("Here."))

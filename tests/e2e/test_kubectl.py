@@ -25,7 +25,6 @@ def test_a_session_with_a_prompt(session: Session) -> None:
     described = kubectl("describe", "claudesession", session.name)
     for word in ("Awaiting Input", "RepositoryCloned", "Ready"):
         assert word.replace(" ", "") in described.replace(" ", "")
-    assert session.reasons()
 
     kubectl("delete", "claudesession", session.name, "--timeout=60s")
     eventually(lambda: session.pods() == [], "its pod to be gone")
@@ -36,7 +35,6 @@ def test_a_batch_session_is_complete(session: Session) -> None:
     session.wait("condition=Complete")
     assert session.status["phase"] == "Succeeded"
     assert session.status["usage"]["turns"] == 1
-    assert "That is all." in session.log  # of the pod that is over
 
 
 def test_suspended_and_resumed(session: Session) -> None:
@@ -66,5 +64,7 @@ def test_what_is_wrong_is_said(new_session: Callable[[], Session]) -> None:
     refused.apply(repository={"url": SAMPLE, "ref": "no-such-branch"})
     for each, reason in ((gone, "RepositoryNotFound"), (refused, "RefNotFound")):
         each.wait_for_phase("Failed")
-        assert reason in each.reasons()
+        each.wait_for_reason(reason)
         assert each.status["message"]
+        described = kubectl("describe", "claudesession", each.name)
+        assert reason in described.partition("Events:")[2]
