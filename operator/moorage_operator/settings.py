@@ -46,6 +46,20 @@ class PodSettings(Group):
     proxy_url: Annotated[
         str, Field(min_length=1, description="The credential proxy: ANTHROPIC_BASE_URL of pods.")
     ]
+    proxy_git: Annotated[
+        bool,
+        Field(
+            description="Whether proxy_url is a Moorage credential proxy: then git goes through it "
+            "too, with the credentials that it has, and model_key must be empty."
+        ),
+    ] = False
+    tunnel_url: Annotated[
+        str | None,
+        Field(
+            description="Where the credential proxy opens tunnels to hosts of egress.mode "
+            "allowList, as http://HOST:PORT. Empty: nowhere."
+        ),
+    ] = None
     model_key: ModelKeySettings = ModelKeySettings()
     priority_class: Annotated[
         str | None, Field(description="PriorityClass of pods whose spec names none.")
@@ -70,6 +84,13 @@ class PodSettings(Group):
         ResourceList(cpu="1", memory="512Mi")
     )
     scratch_size: Annotated[str, Field(description="Size limit of each container's /tmp.")] = "1Gi"
+
+    @model_validator(mode="after")
+    def _one_way_to_the_model(self) -> Self:
+        if self.proxy_git and self.model_key.secret:
+            msg = "with proxy_git the proxy has the model's key: leave model_key empty"
+            raise ValueError(msg)
+        return self
 
 
 class RedisSettings(Group):

@@ -10,6 +10,10 @@ from pathlib import Path
 
 from aiohttp import web
 
+from moorage_api.resources import ClaudeSession, SessionSpec
+from moorage_operator.build import Subject
+from moorage_operator.build.ways import TOKEN, ways_out
+from moorage_operator.settings import PodSettings
 from moorage_testing.git import ENVIRONMENT, git
 from moorage_testing.proxying import listening
 
@@ -103,11 +107,15 @@ class Client:
         return process.returncode or 0, said.decode()
 
     def _environment(self) -> dict[str, str]:
-        pairs = [
-            (f"url.{self.proxy}/git/http/.insteadOf", "http://"),
-            (f"http.{self.proxy}/.extraHeader", f"Authorization: Bearer {self.token}"),
-        ]
-        settings = {"GIT_CONFIG_COUNT": str(len(pairs)), "GIT_TERMINAL_PROMPT": "0"}
-        for number, (key, value) in enumerate(pairs):
-            settings |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-        return ENVIRONMENT | settings
+        """Give what the operator gives to a pod, with the token in its place as Kubernetes does."""
+        spec = SessionSpec.model_validate({"repository": {"url": "http://any/r.git"}})
+        meta = {"name": "s", "namespace": "sessions"}
+        session = ClaudeSession.model_validate({"metadata": meta, "spec": spec})
+        settings = PodSettings(
+            runner_image="r", agent_image="a", proxy_url=self.proxy, proxy_git=True
+        )
+        variables = ways_out(Subject(session, spec), settings)
+        filled = {
+            name: value.replace(f"$({TOKEN})", self.token) for name, value in variables.items()
+        }
+        return ENVIRONMENT | {"GIT_TERMINAL_PROMPT": "0"} | filled

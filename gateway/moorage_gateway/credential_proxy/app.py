@@ -28,6 +28,7 @@ from moorage_gateway.credential_proxy.model import ModelProxy
 from moorage_gateway.credential_proxy.passes import Passes
 from moorage_gateway.credential_proxy.prices import Prices
 from moorage_gateway.credential_proxy.settings import ProxySettings
+from moorage_gateway.credential_proxy.tunnels import Resolve, Tunnels, resolve
 from moorage_gateway.credential_proxy.upstreams import Upstreams, passing_client
 
 _log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ class Context:
     metrics: Metrics
     model: ModelProxy
     git: GitProxy
+    tunnels: Tunnels
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,9 @@ class Outside:
 
     secrets: Secrets
     resolver: AbstractResolver | None = None
-    """What resolves names; None: the system."""
+    """What resolves names for git; None: the system."""
+    resolve: Resolve = resolve
+    """The same for tunnels."""
 
 
 def _guarded(addresses: Addresses, resolver: AbstractResolver | None) -> aiohttp.TCPConnector:
@@ -96,6 +100,7 @@ async def opened(settings: ProxySettings, outside: Outside) -> AsyncIterator[Con
                 metrics,
                 ModelProxy(passes, budgets, prices, upstreams, metrics, seconds),
                 GitProxy(passes, credentials, git_client, PushNotes(redis), settings.git),
+                Tunnels(passes, addresses, settings.tunnels, metrics.refusals, outside.resolve),
             )
     finally:
         with suppress(*FAILURES):

@@ -70,6 +70,7 @@ async def serve(settings: ProxySettings) -> None:
         _secrets() as secrets,
         opened(settings, Outside(secrets)) as context,
         showing(context.metrics, settings.host, settings.metrics_port) as metrics_port,
+        context.tunnels.serving(settings.host, settings.tunnels.port) as tunnel_port,
     ):
         runner = web.AppRunner(
             create_app(context),
@@ -82,7 +83,8 @@ async def serve(settings: ProxySettings) -> None:
         try:
             await web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG).start()
             port = runner.addresses[0][1]
-            _log.info("listening", host=settings.host, port=port, metrics_port=metrics_port)
+            ports = {"metrics_port": metrics_port, "tunnel_port": tunnel_port}
+            _log.info("listening", host=settings.host, port=port, **ports)
             await stop.wait()
         finally:
             await runner.cleanup()

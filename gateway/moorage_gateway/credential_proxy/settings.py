@@ -214,6 +214,29 @@ class EgressSettings(Group):
     ] = []
 
 
+class TunnelSettings(Group):
+    """Tunnels to the hosts of sessions with egress.mode: allowList."""
+
+    port: Annotated[
+        int | None,
+        Field(ge=0, le=65535, description="Port to listen on. Empty: none. 0: a free one."),
+    ] = None
+    ports: Annotated[
+        list[Annotated[int, Field(ge=1, le=65535)]],
+        Field(description="Ports of hosts that may be reached, as JSON."),
+    ] = [443]
+    concurrency: Annotated[
+        int, Field(ge=1, le=10_000, description="Connections a session may have open.")
+    ] = 64
+    silence_seconds: Annotated[
+        float, Field(gt=0, le=24 * 3600, description="How long nothing may pass.")
+    ] = 600.0
+    recheck_seconds: Annotated[
+        float,
+        Field(gt=0, le=3600, description="How often it is asked whether the session still runs."),
+    ] = 15.0
+
+
 class RedisSettings(Group):
     """Redis, where grants and meters are."""
 
@@ -247,6 +270,7 @@ class ProxySettings(EnvironmentSettings):
     budgets: BudgetSettings = BudgetSettings()
     git: GitSettings = GitSettings()
     egress: EgressSettings = EgressSettings()
+    tunnels: TunnelSettings = TunnelSettings()
     log: LogSettings = LogSettings()
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from moorage_api.kube.objects import Manifest
 from moorage_operator.build.metadata import Subject
 from moorage_operator.build.secret import KEY_REDIS, KEY_SPEC, KEY_TOKEN
+from moorage_operator.build.ways import TOKEN, ways_out
 from moorage_operator.observed import AGENT, RUNNER
 from moorage_operator.settings import PodSettings
 
@@ -75,6 +76,7 @@ def agent_container(subject: Subject, settings: PodSettings) -> Manifest:
             _value("MOORAGE_AGENT_SOCKET", f"{SOCKET_FOLDER}/agent.sock"),
             _value("ANTHROPIC_BASE_URL", settings.proxy_url),
             *(_model_key(settings) or _token(subject, settings)),
+            *(_value(name, value) for name, value in ways_out(subject, settings).items()),
         ],
         "resources": {
             "requests": resources.requests.model_dump(by_alias=True, exclude_none=True),
@@ -132,7 +134,7 @@ def _token(subject: Subject, settings: PodSettings) -> list[Manifest]:
     """Return the session's token at the proxy: none where the agent has the model's key."""
     if settings.model_key.secret:
         return []
-    return [_secret("ANTHROPIC_AUTH_TOKEN", subject.name, KEY_TOKEN)]
+    return [_secret(TOKEN, subject.name, KEY_TOKEN)]
 
 
 def _model_key(settings: PodSettings) -> list[Manifest]:

@@ -24,6 +24,7 @@ from moorage_operator.build import (
     spec_patch,
 )
 from moorage_operator.build.pod import mark_patch
+from moorage_operator.build.ways import ways_out
 from moorage_operator.digest import spec_digest
 from moorage_operator.settings import ModelKeySettings, PodSettings
 
@@ -37,6 +38,9 @@ POD = PodSettings(
 )
 KEYED = POD.model_copy(
     update={"model_key": ModelKeySettings(secret="model-key"), "priority_class": "sessions"}
+)
+PROXIED = POD.model_copy(
+    update={"proxy_url": "http://proxy:8082", "proxy_git": True, "tunnel_url": "http://proxy:8083"}
 )
 HARD = POD.model_copy(update={"host_users": False, "pull_secrets": ("pull",), "grace_seconds": 300})
 
@@ -73,6 +77,8 @@ CASES: dict[str, Any] = {
     "pod": build_pod(subject(plain()), POD),
     "pod-with-all-wishes": build_pod(subject(rich(), TemplateSpec()), HARD),
     "pod-with-the-model-s-key": build_pod(subject(plain()), KEYED),
+    "pod-behind-the-proxy": build_pod(subject(plain()), PROXIED),
+    "pod-with-tunnels": build_pod(subject(rich(), TemplateSpec()), PROXIED),
     "secret": build_secret(subject(plain()), LOGIN),
     "claim": build_claim(subject(plain())),
     "claim-of-a-class": build_claim(
@@ -99,6 +105,33 @@ def test_the_model_s_key_is_the_agent_s_alone() -> None:
     assert "model-key" not in str(runner)
     assert "model-key" in str(agent)
     assert "ANTHROPIC_AUTH_TOKEN" not in str((runner, agent))
+
+
+def test_behind_the_proxy_the_runner_and_the_pod_s_text_hold_no_token_and_no_key() -> None:
+    runner, agent = CASES["pod-behind-the-proxy"]["spec"]["containers"]
+    assert "GIT_CONFIG" not in str(runner)
+    assert "$(ANTHROPIC_AUTH_TOKEN)" in str(agent)
+    names = [each["name"] for each in agent["env"]]
+    assert names.index("ANTHROPIC_AUTH_TOKEN") < names.index("GIT_CONFIG_COUNT")
+    assert "HTTPS_PROXY" not in names  # egress.mode is proxyOnly
+
+
+@pytest.mark.parametrize(
+    ("urls", "schemes"),
+    [
+        (["https://a/r.git"], ["https"]),
+        (["http://a/r.git"], ["https", "http"]),
+        (["https://a/r.git", "HTTP://b/r.git"], ["https", "http"]),
+    ],
+)
+def test_http_leads_to_the_proxy_only_where_a_repository_has_it(
+    urls: list[str], schemes: list[str]
+) -> None:
+    more = [{"url": url, "path": "x"} for url in urls[1:]]
+    made = session(repository={"url": urls[0]}, additionalRepositories=more)
+    found = ways_out(subject(made), PROXIED)
+    keys = [value for name, value in found.items() if name.endswith(("_1", "_2")) and "KEY" in name]
+    assert keys == [f"url.http://proxy:8082/git/{scheme}/.insteadOf" for scheme in schemes]
 
 
 quantities = st.sampled_from(["500m", "1", "2Gi", "10Gi"])
