@@ -13,7 +13,7 @@ NODES ?= 3
 REPO ?=
 PROMPT ?=
 
-.PHONY: help run check generate format client test bench bench-operator lock lock-images images \
+.PHONY: help run check generate format client test bench bench-operator bench-proxy lock lock-images images \
 	install clean cluster-up cluster-down cluster-test
 .DEFAULT_GOAL := help
 
@@ -88,6 +88,8 @@ e2e: $(STAMP) ## run the main job on a cluster of this machine, as `make up` mak
 
 bench-cluster: $(STAMP) ## measure sessions on the cluster that `make up` made: ARGS="--quick"
 	$(BIN)/python -m performance.cluster $(ARGS)
+bench-proxy: $(STAMP) ## measure the credential proxy: ARGS="--quick"
+	$(BIN)/python -m performance.proxy $(ARGS)
 
 cluster-up: $(STAMP) ## make a Kubernetes cluster on this machine, with kind: NODES=1 for a small one
 	$(BIN)/python -m cluster up --nodes=$(NODES)

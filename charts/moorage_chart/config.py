@@ -21,7 +21,7 @@ _GATEWAY: Final = (
 _OPERATOR: Final = (
     "namespaces", "redis", "http", "lease.namespace", "lease.name", "lease.identity",
     "pod.runner_image", "pod.agent_image", "pod.pull_policy", "pod.pull_secrets",
-    "pod.proxy_url", "pod.model_key", "pod.priority_class", "pod.claude_path",
+    "pod.proxy_url", "pod.proxy_git", "pod.tunnel_url", "pod.model_key", "pod.priority_class", "pod.claude_path",
 )  # fmt: skip
 
 

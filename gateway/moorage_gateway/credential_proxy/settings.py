@@ -16,6 +16,8 @@ from pydantic_settings import SettingsConfigDict
 from moorage_api.settings import EnvironmentSettings, Group, Words, rows
 from moorage_gateway.settings import LogSettings
 
+_LAST_PORT: Final = 65_535
+
 
 class Listed(Group):
     """An entry of a list that is given as JSON."""
@@ -214,6 +216,14 @@ class EgressSettings(Group):
     ] = []
 
 
+def _checked_ports(value: list[str]) -> list[str]:
+    for each in value:
+        if not each.isdecimal() or not 0 < int(each) <= _LAST_PORT:
+            msg = f"write ports as 443, not {each!r}"
+            raise ValueError(msg)
+    return value
+
+
 class TunnelSettings(Group):
     """Tunnels to the hosts of sessions with egress.mode: allowList."""
 
@@ -222,9 +232,10 @@ class TunnelSettings(Group):
         Field(ge=0, le=65535, description="Port to listen on. Empty: none. 0: a free one."),
     ] = None
     ports: Annotated[
-        list[Annotated[int, Field(ge=1, le=65535)]],
-        Field(description="Ports of hosts that may be reached, as JSON."),
-    ] = [443]
+        Words,
+        AfterValidator(_checked_ports),
+        Field(description="Ports of hosts that may be reached."),
+    ] = ["443"]
     concurrency: Annotated[
         int, Field(ge=1, le=10_000, description="Connections a session may have open.")
     ] = 64

@@ -130,7 +130,7 @@ class Tunnels:
         Raises:
             ProxyError: It may not.
         """
-        if wanted.port not in self._settings.ports:
+        if str(wanted.port) not in self._settings.ports:
             raise HostRefused(f"Port {wanted.port} may not be reached.")
         if not any(_covers(each, wanted.host) for each in session.grant.hosts):
             raise HostRefused(
