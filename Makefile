@@ -88,6 +88,7 @@ e2e: $(STAMP) ## run the main job on a cluster of this machine, as `make up` mak
 
 bench-cluster: $(STAMP) ## measure sessions on the cluster that `make up` made: ARGS="--quick"
 	$(BIN)/python -m performance.cluster $(ARGS)
+
 bench-proxy: $(STAMP) ## measure the credential proxy: ARGS="--quick"
 	$(BIN)/python -m performance.proxy $(ARGS)
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from moorage_api.settings import leaves
+from moorage_gateway.credential_proxy.settings import ProxySettings
 from moorage_gateway.settings import Settings
 from moorage_operator.settings import OperatorSettings
 
@@ -21,13 +22,21 @@ _GATEWAY: Final = (
 _OPERATOR: Final = (
     "namespaces", "redis", "http", "lease.namespace", "lease.name", "lease.identity",
     "pod.runner_image", "pod.agent_image", "pod.pull_policy", "pod.pull_secrets",
-    "pod.proxy_url", "pod.proxy_git", "pod.tunnel_url", "pod.model_key", "pod.priority_class", "pod.claude_path",
+    "pod.proxy_url", "pod.proxy_git", "pod.tunnel_url", "pod.model_key",
+    "pod.priority_class", "pod.claude_path",
 )  # fmt: skip
+
+_PROXY: Final = ("host", "port", "metrics_port", "redis", "git.credentials", "tunnels.port")
 
 
 def gateway_config() -> Schema:
     """Return the schema of ``gateway.config``."""
     return settings_schema(Settings, _GATEWAY)
+
+
+def proxy_config() -> Schema:
+    """Return the schema of ``proxy.config``."""
+    return settings_schema(ProxySettings, _PROXY)
 
 
 def operator_config() -> Schema:

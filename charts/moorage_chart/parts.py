@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, WithJsonSchema
 
 from moorage_chart.base import Group, Open, Process, SecretKey, requests
-from moorage_chart.config import gateway_config, operator_config
+from moorage_chart.config import gateway_config, operator_config, proxy_config
 
 
 class Operator(Process):
@@ -114,6 +114,49 @@ class Recorder(Process):
     resources: Annotated[Open, Field(description="Requests and limits, as of a container.")] = (
         requests("50m", "128Mi", "512Mi")
     )
+
+
+class GitCredentials(Group):
+    """Credentials for all repositories at or below an address."""
+
+    url: Annotated[str, Field(min_length=1, description="The address.")]
+    secret: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$",
+            description="A Secret beside the proxy; docs/credential-proxy.md says with which keys.",
+        ),
+    ]
+
+
+class Proxy(Process):
+    """The credential proxy, which alone holds the keys of the model and of git."""
+
+    enabled: Annotated[
+        bool,
+        Field(
+            description="Run it, and lead sessions to the model, git and allowed hosts through it. "
+            "Then no pod of a session gets a key."
+        ),
+    ] = False
+    key_secret: Annotated[
+        SecretKey, Field(description="A Secret beside the proxy with the model's key.")
+    ] = SecretKey(name="moorage-model-key", key="api-key")
+    git_credentials: Annotated[
+        list[GitCredentials],
+        Field(description="For repositories whose sessions name no Secret: url and secret."),
+    ] = []
+    resources: Annotated[Open, Field(description="Requests and limits, as of a container.")] = (
+        requests("100m", "128Mi", "512Mi")
+    )
+    config: Annotated[
+        dict[str, Any],
+        WithJsonSchema(proxy_config()),
+        Field(
+            description="Settings, by their names in docs/proxy-settings.md. Without "
+            "model.upstreams: sessions.model.url, with the key of keySecret."
+        ),
+    ] = {}
 
 
 class Model(Group):

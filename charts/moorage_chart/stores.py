@@ -13,8 +13,8 @@ class RedisAuth(Group):
     existing_secret: Annotated[
         str,
         Field(
-            description="A Secret with operator-password and gateway-password, of letters, digits "
-            "and -._~ only. Empty: made once by chance, and kept."
+            description="A Secret with operator-password, gateway-password and proxy-password, of "
+            "letters, digits and -._~ only. Empty: made once by chance, and kept."
         ),
     ] = ""
 
@@ -26,8 +26,12 @@ class ExternalRedis(Group):
         str, Field(description="redis://USER:PASSWORD@HOST:PORT/DB for the operator.")
     ] = ""
     gateway_url: Annotated[str, Field(description="The same for the gateway.")] = ""
+    proxy_url: Annotated[
+        str, Field(description="The same for the credential proxy, where it is enabled.")
+    ] = ""
     existing_secret: Annotated[
-        str, Field(description="A Secret with operator-url and gateway-url, instead of both.")
+        str,
+        Field(description="A Secret with operator-url, gateway-url and proxy-url, instead."),
     ] = ""
     session_url: Annotated[
         str, Field(description="redis://HOST:PORT/DB as sessions reach it, without a login.")

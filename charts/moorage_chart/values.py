@@ -6,7 +6,7 @@ from pydantic import Field
 
 from moorage_chart.admission import Admission
 from moorage_chart.base import Group, Open
-from moorage_chart.parts import Gateway, Operator, Recorder, Sessions
+from moorage_chart.parts import Gateway, Operator, Proxy, Recorder, Sessions
 from moorage_chart.stores import Postgres, Redis
 
 _IMAGE = "Its name in the registry; with a tag or digest it is taken as it stands."
@@ -86,7 +86,7 @@ class NetworkPolicies(Group):
     session_egress: Annotated[
         list[Open],
         Field(
-            description="What sessions may reach beside DNS, Redis and, until there is a proxy, "
+            description="What sessions may reach beside DNS, Redis and, without the proxy, "
             "port 443 of public addresses: rules as of a NetworkPolicy."
         ),
     ] = []
@@ -147,6 +147,7 @@ class Values(Group):
     recorder: Annotated[Recorder, Field(description="Writes what happens into the database.")] = (
         Recorder()
     )
+    proxy: Annotated[Proxy, Field(description="Holds the keys of the model and of git.")] = Proxy()
     redis: Annotated[Redis, Field(description="Where live state is.")] = Redis()
     postgres: Annotated[Postgres, Field(description="Where history is.")] = Postgres()
     network_policies: Annotated[NetworkPolicies, Field(description="Who may talk to whom.")] = (

@@ -44,6 +44,12 @@ EVERYTHING: Values = {
         "podAnnotations": {"example.com/a": "b"},
     },
     "recorder": {"replicas": 2},
+    "proxy": {
+        "enabled": True,
+        "replicas": 2,
+        "gitCredentials": [{"url": "https://git.example.com/team", "secret": "team-git"}],
+        "config": {"budgets": {"user_usd": 50}, "tunnels": {"ports": ["443", "8443"]}},
+    },
     "redis": {
         "bundled": False,
         "external": {"existingSecret": "redis-urls", "sessionUrl": "redis://redis.example.com/0"},

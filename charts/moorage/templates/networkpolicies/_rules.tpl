@@ -60,6 +60,19 @@ spec:
       {{- include "moorage.selector" . | nindent 6 }}
 {{- end -}}
 
+{{/* All sessions, as a peer. */}}
+{{- define "moorage.peer.sessions" -}}
+- namespaceSelector:
+    matchExpressions:
+      - key: kubernetes.io/metadata.name
+        operator: In
+        values:
+          {{- toYaml (include "moorage.namespaces" . | fromJson).list | nindent 10 }}
+  podSelector:
+    matchLabels:
+      app.kubernetes.io/component: session
+{{- end -}}
+
 {{- /* The API server has no labels, and its address is not known here: its ports have to do. */ -}}
 {{- define "moorage.egress.process" -}}
 {{ include "moorage.egress.dns" . }}
