@@ -99,7 +99,6 @@ QUERIES: Final[dict[str, Query]] = {
     "sessions shown": lambda c: SessionRepository(c).recorded(PAGE),
     "session of a creation": lambda c: SessionRepository(c).of_creation(ONE),
     "session changed": lambda c: SessionRepository(c).change(ONE, {"last_accessed_at": NOW}),
-    "session of a creation": lambda c: SessionRepository(c).of_creation("c"),
     "sessions unmade": lambda c: SessionRepository(c).unmade(),
     "session removed": lambda c: SessionRepository(c).remove(ONE),
     # History.
