@@ -121,7 +121,7 @@ async def test_sqlite(settings: Settings, home: Path, sqlite_url: str) -> None:
     used = settings.model_copy(update={"database_url": SecretStr(sqlite_url)})
     async with running_gateway(used, backend) as gateway:
         session_id = await use(gateway)
-        await run("sqlite3", environment)
+        await run("python3", environment)
         await gateway.say(session_id, "too late for the backup")
     await run("rm", environment)
     await check(settings, backend, f"sqlite+aiosqlite:///{restored}", session_id)
