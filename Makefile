@@ -13,7 +13,7 @@ NODES ?= 3
 REPO ?=
 PROMPT ?=
 
-.PHONY: help run check generate format client test bench bench-operator bench-proxy lock lock-images images \
+.PHONY: help run check generate format client test bench bench-operator bench-proxy bench-gateway lock lock-images images \
 	install clean cluster-up cluster-down cluster-test
 .DEFAULT_GOAL := help
 
@@ -91,6 +91,9 @@ bench-cluster: $(STAMP) ## measure sessions on the cluster that `make up` made: 
 
 bench-proxy: $(STAMP) ## measure the credential proxy: ARGS="--quick"
 	$(BIN)/python -m performance.proxy $(ARGS)
+
+bench-gateway: $(STAMP) ## measure the gateway as it serves a cluster: ARGS="--quick"
+	$(BIN)/python -m performance.gateway $(ARGS)
 
 cluster-up: $(STAMP) ## make a Kubernetes cluster on this machine, with kind: NODES=1 for a small one
 	$(BIN)/python -m cluster up --nodes=$(NODES)

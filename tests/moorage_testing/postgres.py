@@ -23,16 +23,14 @@ from moorage_testing.children import ends_with_the_test
 USER: Final = "moorage"
 _NOBODY: Final = "nobody"
 _LIMIT_SECONDS: Final = 60.0
-# Nothing here outlives the machine, so nothing needs to reach its disk.
 _OPTIONS: Final = {
     "listen_addresses": "",
-    "fsync": "off",
-    "full_page_writes": "off",
     "shared_buffers": "64MB",
     "max_connections": "200",
-    "autovacuum": "off",
     "log_min_messages": "log",
 }
+# Nothing of a test outlives the machine, so nothing needs to reach its disk.
+_QUICK: Final = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
 
 
 class PostgresFailed(RuntimeError):  # noqa: N818 - read as a sentence
@@ -63,8 +61,9 @@ def becoming() -> dict[str, Any]:
 class PostgresServer:
     """A PostgreSQL server with a folder of its own. It finds its data again after stop or kill."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         self.folder = folder
+        self._settings = _OPTIONS if durable else _OPTIONS | _QUICK
         self.bin = self._binaries() / "pginstall" / "bin"
         self._data = folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
@@ -103,7 +102,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it and wait until it accepts connections."""
-        options = _OPTIONS | {"unix_socket_directories": str(self.folder)}
+        options = self._settings | {"unix_socket_directories": str(self.folder)}
         arguments = [part for name in options for part in ("-c", f"{name}={options[name]}")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -186,11 +185,14 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """Start a server in a folder of its own (short: a socket's path may have 107 characters)."""
+def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """Start a server in a folder of its own (short: a socket's path may have 107 characters).
+
+    ``durable``: what is committed survives the machine, as by default; it need not for a test.
+    """
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     folder.chmod(0o755)  # root's client and nobody's server meet in it
-    server = PostgresServer(folder)
+    server = PostgresServer(folder, durable=durable)
     try:
         server.create()
         server.start()

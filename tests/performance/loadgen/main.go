@@ -8,6 +8,7 @@
 //	streams  one client a session, events at a steady rate (open loop): loss, order, latency
 //	fanout   many clients on one session, a fixed number of events in flight (closed loop): rate
 //	idle     clients that only sit there until stdin closes
+//	requests one request after the other on each connection, or at a rate (open loop)
 //	operator sessions are created and run in their pods, as stdin orders line by line (operator.go)
 package main
 
@@ -25,6 +26,8 @@ type options struct {
 	gateway  string
 	path     string
 	header   string
+	method   string
+	body     string
 	redis    string
 	key      string
 	sessions []string
@@ -40,7 +43,7 @@ type options struct {
 
 func main() {
 	if len(os.Args) < 2 {
-		fail(fmt.Errorf("usage: loadgen streams|fanout|idle [flags], or loadgen operator"))
+		fail(fmt.Errorf("usage: loadgen streams|fanout|idle|requests [flags], or loadgen operator"))
 	}
 	if os.Args[1] == "operator" {
 		if err := operator(os.Stdin); err != nil {
@@ -52,10 +55,12 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	modes := map[string]func(options) (any, error){"streams": streams, "fanout": fanout, "idle": idle}
+	modes := map[string]func(options) (any, error){
+		"streams": streams, "fanout": fanout, "idle": idle, "requests": requests,
+	}
 	mode, known := modes[os.Args[1]]
 	if !known {
-		fail(fmt.Errorf("no mode %q: streams, fanout or idle", os.Args[1]))
+		fail(fmt.Errorf("no mode %q: streams, fanout, idle or requests", os.Args[1]))
 	}
 	result, err := mode(o)
 	if err != nil {
@@ -71,11 +76,13 @@ func parse(mode string, arguments []string) (options, error) {
 	flags.StringVar(&o.gateway, "gateway", "127.0.0.1:8080", "host:port of the gateway")
 	flags.StringVar(&o.path, "path", "/api/claude-code/sessions/{id}/events", "where a session's events are")
 	flags.StringVar(&o.header, "header", "", "one more request header, such as Authorization: Bearer X")
+	flags.StringVar(&o.method, "method", "GET", "requests: of each")
+	flags.StringVar(&o.body, "body", "", "requests: JSON that each sends")
 	flags.StringVar(&o.redis, "redis", "127.0.0.1:6379", "host:port of Redis, or a socket's path")
 	flags.StringVar(&o.key, "key", "moorage:{ID}:events", "a session's stream; ID stands for its id")
 	flags.StringVar(&file, "sessions", "", "file with one session id a line")
 	flags.IntVar(&o.clients, "clients", 0, "clients in all, spread evenly over the sessions")
-	flags.Float64Var(&o.rate, "rate", 20, "streams: events a second and session")
+	flags.Float64Var(&o.rate, "rate", 20, "events a second and session; requests a second in all, 0: as fast as answered")
 	flags.IntVar(&o.inFlight, "in-flight", 4, "fanout: events that not every client has yet")
 	flags.IntVar(&o.bytes, "bytes", 200, "bytes of text in an event")
 	flags.IntVar(&o.maxLen, "maxlen", 20000, "about how many entries a stream keeps")
