@@ -57,7 +57,7 @@ def test_a_drain_moves_it_to_the_other_worker(there: Session) -> None:
     there.wait_for_reason("Disrupted")
     eventually(lambda: node_of(there) == CONTROL_PLANE_NODE, "another pod on the other node")
     there.wait("condition=AwaitingInput")
-    assert there.status["attempts"] == 0
+    assert there.status.get("attempts", 0) == 0
 
 
 def test_a_node_that_stops_dead_and_comes_back(there: Session) -> None:

@@ -32,7 +32,7 @@ def test_an_upgrade_leaves_a_session_that_works_alone(session: Session, admin: U
         changed[part]["podAnnotations"] = {"e2e": uid}
     install(changed)
 
-    assert not rolled & _pods_of_gateway()
+    eventually(lambda: not rolled & _pods_of_gateway(), "the gateway of before to be gone")
     events = seen + admin.until(uid, lambda event: event.type == "usage", after=seen[-1].id or "")
     assert events[-1].body["outcome"] == "completed"
     assert text_of(events, events[-1].body["turnId"]) == "slowly " * 300

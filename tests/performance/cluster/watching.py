@@ -62,15 +62,11 @@ class Watch:
                 yield moment, event
 
     def _read(self, lines: Iterable[str]) -> None:
-        """Read indented JSON, one object after the other."""
-        held: list[str] = []
+        """Read one event a line."""
         for line in lines:
-            held.append(line)
-            if line.rstrip() == "}":
-                with self._changed:
-                    self._seen.append((time.monotonic(), json.loads("".join(held))))
-                    self._changed.notify_all()
-                held.clear()
+            with self._changed:
+                self._seen.append((time.monotonic(), json.loads(line)))
+                self._changed.notify_all()
 
 
 def is_true(condition: str) -> Seen:
