@@ -80,7 +80,7 @@ def _run(serving: Serving, kind: Kind, length: Length, rate: float) -> Json:
         "path": kind.path,
         "method": kind.method,
         "body": kind.body,
-        "header": f"Authorization: Bearer {serving.token}\r\n",
+        "header": f"Authorization: Bearer {serving.token}",
         "sessions": listed,
         "clients": _CONNECTIONS,
         "rate": rate,
