@@ -8,6 +8,7 @@ from datetime import datetime
 
 from moorage_api.quantities import parse_duration
 from moorage_api.resources import STEADY, Phase, SessionStatus
+from moorage_operator.checks.endings import left_until
 from moorage_operator.checks.starting import starting_since
 from moorage_operator.checks.suspension import idle_since
 from moorage_operator.decision import Case, after
@@ -21,6 +22,7 @@ def next_moment(case: Case, status: SessionStatus) -> datetime | None:
 
 
 def _ending(case: Case, status: SessionStatus) -> Iterator[datetime | None]:
+    yield left_until(case, status.finished_at)
     yield after(status.finished_at, case.shape.timeouts.ttl_after_finished)
 
 

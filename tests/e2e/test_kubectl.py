@@ -35,6 +35,8 @@ def test_a_batch_session_is_complete(session: Session) -> None:
     session.wait("condition=Complete")
     assert session.status["phase"] == "Succeeded"
     assert session.status["usage"]["turns"] == 1
+    eventually(lambda: session.pod["status"]["phase"] == "Succeeded", "its pod to end by itself")
+    assert "That is all." in session.log
 
 
 def test_suspended_and_resumed(session: Session) -> None:

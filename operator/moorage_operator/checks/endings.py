@@ -1,12 +1,16 @@
 """Checks for what ends a session: being over, its lifetime, its own end, what cannot be mended."""
 
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Final, Literal
 
 from moorage_api.reasons import Reason
 from moorage_api.resources import Phase
 from moorage_operator.actions import Action, DeletePod, DeleteSession, RevokeAccess
 from moorage_operator.decision import Case, Decision, after
 from moorage_operator.endings import PodEnd, Verdict, diagnose
+
+ENDING_LIMIT: Final = timedelta(seconds=30)
+"""How long what is left of a pod may take to end by itself: an agent has done so in ten seconds."""
 
 
 def finished(case: Case) -> Decision | None:
@@ -64,9 +68,23 @@ def _end(case: Case) -> PodEnd | None:
     return None if pod is None or case.counted else diagnose(pod)
 
 
+def left_until(case: Case, finished_at: datetime | None) -> datetime | None:
+    """Return until when the session's pod is left to end by itself; None: it is not.
+
+    One of its containers has ended, and that has the other end: the log can be read afterwards,
+    which a deletion would take away.
+    """
+    pod = case.live_pod()
+    if pod is None or all(each.state != "terminated" for each in pod.containers):
+        return None
+    return after(finished_at or case.now, ENDING_LIMIT)
+
+
 def _cleared(case: Case) -> tuple[Action, ...]:
     """Return what ends all that may still run. A pod that is over stays, for its log."""
     pod, live = case.seen.pod, case.seen.live
     if pod is not None and not pod.over:
-        return () if pod.deleting else (DeletePod(pod.uid),)
+        left = left_until(case, case.session.status.finished_at)
+        waits = pod.deleting or (left is not None and left > case.now)
+        return () if waits else (DeletePod(pod.uid),)
     return (RevokeAccess(),) if live is not None and live.access else ()

@@ -3,7 +3,8 @@
 from typing import Any
 
 from moorage_api.keys import FINISHED_TTL_SECONDS, SessionKeys
-from moorage_api.resources import Activity, Phase
+from moorage_api.resources import Activity, ClaudeSession, Phase
+from moorage_operator.observed import RUNNER
 from moorage_testing.controlplane.processes import until
 from moorage_testing.operating.member import Member, Script
 from moorage_testing.operating.sessions import Sessions, condition, ready
@@ -51,6 +52,24 @@ def test_a_batch_session_completes_and_keeps_its_pod(operated: Stage, sessions: 
     assert sessions.await_event("Normal", "Completed") == "The session is complete."
     with operated.redis_client() as redis:
         until("no user", 20, lambda: str(redis.acl_users()) if has_user(redis, uid) else None)
+
+
+def test_a_pod_of_which_the_runner_ended_is_left_to_end_by_itself(
+    operated: Stage, sessions: Sessions
+) -> None:
+    """So that its log can be read. That its Redis user went shows that nothing is left to do."""
+    uid = sessions.create(prompt="Say hello.", interactive=False)
+    before = sessions.await_phase(Phase.READY)
+    end_runner(operated, sessions, before)
+    sessions.await_phase(Phase.SUCCEEDED, reason="Completed")
+    operated.crew.end(uid, "succeeded")
+    with operated.redis_client() as redis:
+        until("no user", 20, lambda: str(redis.acl_users()) if has_user(redis, uid) else None)
+    pod = sessions.pod(before)
+    assert pod is not None
+    assert pod["metadata"]["uid"] == before.status.pod_uid
+    assert "deletionTimestamp" not in pod["metadata"]
+    assert pod["status"]["phase"] == "Succeeded"
 
 
 def test_suspended_and_resumed_with_its_workspace(operated: Stage, sessions: Sessions) -> None:
@@ -145,3 +164,12 @@ def await_activity(sessions: Sessions, activity: Activity) -> Any:
 
 def has_user(redis: Any, uid: str) -> bool:
     return any(each.endswith(uid) for each in redis.acl_users())
+
+
+def end_runner(stage: Stage, sessions: Sessions, session: ClaudeSession) -> None:
+    """Have the runner's container end well while the agent's still runs."""
+    path = f"{sessions.own('pods', session)}/status"
+    containers = stage.admin.get(path)["status"]["containerStatuses"]
+    ended = {"terminated": {"exitCode": 0, "reason": "Completed"}}
+    told = [{**each, "state": ended} if each["name"] == RUNNER else each for each in containers]
+    stage.admin.merge(path, {"status": {"containerStatuses": told}})

@@ -24,6 +24,7 @@ from moorage_operator.observed import (
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 UID = "8f0e2a44-6a1c-4d0b-9c55-2f6f0f3c1a77"
 POD_UID = "5b9d1c0e-0000-4000-8000-000000000001"
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 

@@ -15,6 +15,7 @@ from .builders import (
     MINUTE,
     NOW,
     POD_UID,
+    SECOND,
     agent,
     observed,
     runner,
@@ -50,5 +51,11 @@ RETRYING = status(Phase.PENDING, reason="OutOfMemory", attempts=1, retry_at=NOW 
 DUE = status(Phase.PENDING, reason="OutOfMemory", attempts=1, retry_at=NOW - MINUTE)
 IDLE_SUSPENDED = status(Phase.SUSPENDED, reason="Idle", message="Suspended after 30m.")
 FAILED = status(Phase.FAILED, reason="StartTimeout", finished_at=NOW - HOUR, message="Why.")
+JUST_FAILED = status(
+    Phase.FAILED, reason="RetriesExhausted", finished_at=NOW - SECOND, message="Why."
+)
+JUST_SUCCEEDED = status(
+    Phase.SUCCEEDED, reason="Completed", finished_at=NOW - SECOND, message="Done."
+)
 LONG_STARTING = status(Phase.STARTING)
 WORDS = '{"reason": "%s", "message": "Said so."}'

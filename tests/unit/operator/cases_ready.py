@@ -207,6 +207,27 @@ CASES: dict[str, Case] = {
         running(pod=pod(ended(0), agent())),
         Phase.SUCCEEDED,
         "Completed",
+        (),
+    ),
+    "it cannot ever run, and its agent still runs": (
+        session(status()),
+        running(pod=pod(ended(1, WORDS % "RefNotFound"), agent())),
+        Phase.FAILED,
+        "RefNotFound",
+        (),
+    ),
+    "it failed once too often, and its agent still runs": (
+        session(status(attempts=5)),
+        running(pod=pod(ended(1), agent())),
+        Phase.FAILED,
+        "RetriesExhausted",
+        (),
+    ),
+    "it failed, is started again, and its agent still runs": (
+        session(status()),
+        running(pod=pod(ended(1), agent())),
+        Phase.PENDING,
+        "RunnerFailed",
         (DELETE,),
     ),
     "it is complete although a drain began": (

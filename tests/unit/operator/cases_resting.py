@@ -14,16 +14,29 @@ from .builders import (
     MINUTE,
     NOW,
     POD_UID,
+    agent,
     ended,
     live,
     observed,
     pod,
+    runner,
     running,
     session,
     state,
     status,
 )
-from .cases import CLOSED, DELETE, FAILED, IDLE_SUSPENDED, UPDATED, WORDS, Case
+from .cases import (
+    CLOSED,
+    DELETE,
+    FAILED,
+    IDLE_SUSPENDED,
+    JUST_FAILED,
+    JUST_SUCCEEDED,
+    UPDATED,
+    WORDS,
+    Case,
+    oom,
+)
 
 CASES: dict[str, Case] = {
     # Suspending and suspended
@@ -143,6 +156,41 @@ CASES: dict[str, Case] = {
         Phase.FAILED,
         "StartTimeout",
         (DELETE,),
+    ),
+    "over, the runner has ended, the agent is given time": (
+        session(JUST_SUCCEEDED),
+        running(pod=pod(ended(0), agent())),
+        Phase.SUCCEEDED,
+        "Completed",
+        (),
+    ),
+    "over, the agent has ended, the runner is given time": (
+        session(JUST_FAILED),
+        running(pod=pod(runner(), oom())),
+        Phase.FAILED,
+        "RetriesExhausted",
+        (),
+    ),
+    "over, the pod is given time no longer": (
+        session(FAILED),
+        running(pod=pod(ended(0), agent())),
+        Phase.FAILED,
+        "StartTimeout",
+        (DELETE,),
+    ),
+    "over just now, and nothing of it ends by itself": (
+        session(JUST_FAILED),
+        running(pod=pod(runner(), agent())),
+        Phase.FAILED,
+        "RetriesExhausted",
+        (DELETE,),
+    ),
+    "over just now, and somebody deletes the pod": (
+        session(JUST_SUCCEEDED),
+        running(pod=pod(ended(0), agent(), deleting=True)),
+        Phase.SUCCEEDED,
+        "Completed",
+        (),
     ),
     "over, the pod stays for its log": (
         session(FAILED),

@@ -204,6 +204,14 @@ class Cluster:
             replace(pod, phase="Failed" if code else "Succeeded", containers=(container, agent))
         )
 
+    def end_runner(self, code: int) -> None:
+        """End the runner; the agent hangs, until somebody deletes the pod."""
+        pod = self.seen.pod
+        if pod is None or pod.over or pod.container(RUNNER).state != "running":
+            return
+        runner = ContainerSeen(RUNNER, "terminated", "Error", "", code, self.now)
+        self._set_pod(replace(pod, containers=(runner, pod.container(AGENT))))
+
     def no_image(self) -> None:
         pod = self.seen.pod
         if pod is not None and pod.container(RUNNER).state == "waiting":

@@ -31,6 +31,8 @@ EVENTS: dict[str, Callable[[Cluster], None]] = {
     "runner fails": lambda cluster: cluster.end(1),
     "runner restarts": lambda cluster: cluster.end(75),
     "runner completes": lambda cluster: cluster.end(0),
+    "runner completes, its agent hangs": lambda cluster: cluster.end_runner(0),
+    "runner fails, its agent hangs": lambda cluster: cluster.end_runner(1),
     "runner cannot": lambda cluster: cluster.end(1, WORDS),
     "out of memory": lambda cluster: cluster.end(137, reason="OOMKilled"),
     "no image": Cluster.no_image,
@@ -79,12 +81,18 @@ def settle(cluster: Cluster) -> Plan:
         cluster.kubelet()
         cluster.runner()
         last = cluster.reconcile()
-        waits = cluster.session.status.phase in {Phase.PENDING, Phase.STARTING}
+        waits = cluster.session.status.phase in {Phase.PENDING, Phase.STARTING} or ends(cluster)
         if not last.steps and cluster.seen == before and not waits:
             return last
         if waits and last.requeue_after is not None:
             cluster.wait(min(last.requeue_after, timedelta(minutes=1)))
     return last
+
+
+def ends(cluster: Cluster) -> bool:
+    """Whether the session is over and something of its pod is not."""
+    pod = cluster.seen.pod
+    return cluster.session.status.phase.finished and pod is not None and not pod.over
 
 
 def resting(cluster: Cluster) -> bool:
@@ -93,7 +101,7 @@ def resting(cluster: Cluster) -> bool:
     if cluster.deleted:
         return True
     if phase.finished:
-        return pod is None or pod.over
+        return not ends(cluster)
     if cluster.session.spec.suspend:
         return phase is Phase.SUSPENDED and pod is None
     return phase is Phase.READY and pod is not None and pod.uid in cluster.running

@@ -15,6 +15,7 @@ from moorage_operator.actions import (
     SetSuspend,
     UpdateSecret,
 )
+from moorage_operator.checks.endings import ENDING_LIMIT
 from moorage_operator.observed import Observed, Place, SecretSeen
 from moorage_operator.plan import Plan, WriteStatus, plan
 from moorage_operator.status import PATIENCE
@@ -23,6 +24,9 @@ from .builders import (
     HOUR,
     MINUTE,
     NOW,
+    POD_UID,
+    SECOND,
+    agent,
     condition,
     ended,
     live,
@@ -118,6 +122,17 @@ def test_what_writes_the_spec_is_followed_by_a_look_at_once() -> None:
     decided = plan(rests, observed(live=live(inputs_waiting=True)), NOW)
     assert SetSuspend(suspend=False) in decided.actions
     assert decided.requeue_after == timedelta()
+
+
+def test_a_pod_that_ends_is_looked_at_again_when_its_time_is_over() -> None:
+    """Nothing more may be heard of an agent that hangs."""
+    seen = running(pod=pod(ended(0), agent()))
+    decided = plan(session(status()), seen, NOW)
+    assert decided.requeue_after == ENDING_LIMIT
+    over = session(decided.status)
+    early = plan(over, seen, NOW + ENDING_LIMIT - SECOND)
+    assert (early.actions, early.requeue_after) == ((), SECOND)
+    assert plan(over, seen, NOW + ENDING_LIMIT).actions == (DeletePod(POD_UID),)
 
 
 def test_a_start_that_does_not_get_on_is_looked_at_after_a_while() -> None:
