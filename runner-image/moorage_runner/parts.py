@@ -9,7 +9,8 @@ from moorage_api.base import now
 from moorage_api.events import Event, SystemData, SystemEvent
 from moorage_api.keys import SessionKeys
 from moorage_api.quantities import parse_duration
-from moorage_api.resources import SessionSpec
+from moorage_api.reasons import Reason
+from moorage_api.resources import Phase, SessionSpec
 from moorage_runner.agent import Agent
 from moorage_runner.attempts import Attempts
 from moorage_runner.claude import Claude
@@ -79,11 +80,14 @@ class Parts:
             self._console.write(line)
 
     def tell_of_clone(self, progress: Progress) -> None:
-        """Publish how far a clone is."""
+        """Publish how far a clone is; the state tells what it waits for."""
         percent = f" {progress.percent} %" if progress.percent is not None else ""
+        words = f"{progress.repository}: {progress.stage}{percent}"
+        if progress.waits:
+            self.status.enter(Phase.STARTING, Reason.STARTING, words)
         data = SystemData(
             subtype="clone_progress",
-            message=f"{progress.repository}: {progress.stage}{percent}",
+            message=words,
             detail={
                 "repository": progress.repository,
                 "stage": progress.stage,

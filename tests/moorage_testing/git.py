@@ -4,7 +4,7 @@ import os
 import subprocess
 import threading
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -77,6 +77,8 @@ class GitServer:
     url: str = ""
     password: str | None = None
     protocol_two: bool = True
+    listen: Callable[[], None] = lambda: None
+    """Begin to accept connections, where they were refused so far."""
     requests: list[str] = field(default_factory=list)
 
 
@@ -136,17 +138,33 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving_git(
-    root: Path, *, password: str | None = None, protocol_two: bool = True
+    root: Path,
+    *,
+    password: str | None = None,
+    protocol_two: bool = True,
+    refusing: bool = False,
 ) -> Iterator[GitServer]:
-    """Serve the repositories below `root` on loopback for the length of the block."""
+    """Serve the repositories below `root` on loopback for the length of the block.
+
+    `refusing`: it has its port, and refuses connections until it is told to listen.
+    """
     served = GitServer(root, password=password, protocol_two=protocol_two)
     handler = type("_BoundHandler", (_Handler,), {"served": served})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler, bind_and_activate=False) as server:
+        server.server_bind()
         served.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+
+        def listen() -> None:
+            server.server_activate()
+            thread.start()
+
+        served.listen = listen
+        if not refusing:
+            listen()
         try:
             yield served
         finally:
-            server.shutdown()
-            thread.join()
+            if thread.is_alive():
+                server.shutdown()
+                thread.join()

@@ -49,6 +49,15 @@ _SIGNS: Final = (
     ),
 )
 _TABLE: Final = tuple((reason, re.compile("|".join(signs))) for reason, signs in _SIGNS)
+_PASSING: Final = re.compile(
+    r"unable to access '[^\n']*': [^\n]*("
+    r"Could not resolve|Failed to connect|Couldn't connect|timed out|[Tt]imeout"
+    r"|Connection refused|Connection reset|Empty reply from server"
+    r"|non-properly terminated|SSL_ERROR_SYSCALL|unexpected eof"
+    r"|returned error: (429|50[234])|CONNECT tunnel failed, response (429|50[234]))"
+    r"|RPC failed; curl \d"
+)
+"""A network that fails now: no way, no name, a connection cut, a server or proxy overloaded."""
 _SUBMODULE: Final = re.compile(r"into submodule path|in submodule path|Failed to clone '")
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/\s'\"]*@|\?[^\s'\"]*")
 
@@ -101,7 +110,13 @@ def explain(reason: Reason, attempt: Attempt, stderr: str = "") -> CloneError:
             )
         case _:
             text = f"Cloning {what} failed (git says {detail(stderr)!r}): mend that, or try again."
-    return CloneError(reason, text)
+    return CloneError(reason, text, _passing(reason, stderr))
+
+
+def _passing(reason: Reason, stderr: str) -> str:
+    """Return what git said, where it was the network that failed."""
+    failed = reason is Reason.CLONE_FAILED and _PASSING.search(own_words(stderr))
+    return detail(stderr) if failed else ""
 
 
 def _refusal(what: str, words: str) -> str:

@@ -15,12 +15,14 @@ from moorage_api.resources import SessionSpec
 from moorage_api.resources.parts import Repository
 from moorage_runner.clone.failures import Attempt, explain
 from moorage_runner.clone.marker import Place, Record
+from moorage_runner.clone.patience import PATIENCE, Patience
 from moorage_runner.clone.process import LOCAL, environment, run
 from moorage_runner.clone.progress import ProgressReader
 from moorage_runner.clone.repository import Cloning
 from moorage_runner.clone.results import CloneError, Prepared, Progress
 from moorage_runner.clone.source import locate
 from moorage_runner.commands import Launcher
+from moorage_runner.logs import get_logger
 from moorage_runner.workspace import Workspace
 
 _FULL: Final = ("No space left on device", "Disk quota exceeded")
@@ -33,10 +35,12 @@ async def prepare(
     launcher: Launcher = LOCAL,
     *,
     timeout: float,  # noqa: ASYNC109 - one limit over several processes, each told what is left
+    patience: Patience = PATIENCE,
 ) -> Prepared:
     """Clone what is missing within `timeout` seconds; a finished clone is left as it is.
 
-    Git is started by `launcher`: in a pod it runs in the agent's container.
+    Git is started by `launcher`: in a pod it runs in the agent's container. Where the network
+    fails, it is tried again as `patience` says, within `timeout`.
 
     Raises:
         CloneError: With the reason and what to do.
@@ -44,7 +48,7 @@ async def prepare(
     """
     plan = _plan(spec, workspace)
     await asyncio.to_thread(workspace.create)
-    job = _Job(workspace, on_progress, launcher, timeout)
+    job = _Job(workspace, on_progress, launcher, timeout, patience)
     results = [await job.make_ready(repository, place) for repository, place in plan]
     first, found = results[0]
     additional = tuple(place.folder for _, place in plan[1:])
@@ -76,11 +80,13 @@ class _Job:
         on_progress: Callable[[Progress], None],
         launcher: Launcher,
         limit: float,
+        patience: Patience,
     ) -> None:
         self._workspace = workspace
         self._launcher = launcher
         self._on_progress = on_progress
         self._limit = limit
+        self._patience = patience
         self._deadline = time.monotonic() + limit
 
     async def make_ready(self, repository: Repository, place: Place) -> tuple[Record, bool]:
@@ -93,18 +99,35 @@ class _Job:
         cloning = Cloning(repository, source, place.partial, attempt, reader.feed, self._launcher)
         try:
             async with asyncio.timeout(self._deadline - time.monotonic()):
-                return await self._clone(cloning, place), False
+                return await self._try(cloning, place), False
         except TimeoutError:
             await _remove(place.partial)
             raise explain(Reason.CLONE_TIMEOUT, attempt) from None
-        except CloneError:
-            await _remove(place.partial)
-            raise
         finally:
             reader.flush()
 
+    async def _try(self, cloning: Cloning, place: Place) -> Record:
+        """Clone; try again while the network fails, unless the time is over before the next try."""
+        backoff, tries = self._patience.backoff(), 0
+        while True:
+            await _remove(place.partial)
+            try:
+                return await self._clone(cloning, place)
+            except CloneError as error:
+                await _remove(place.partial)
+                tries, wait = tries + 1, backoff.next()
+                over = tries > self._patience.limit or time.monotonic() + wait > self._deadline
+                if over or not error.passing:
+                    raise
+                self._tell_of_wait(place.name, error, tries, wait)
+            await self._patience.pause(wait)
+
+    def _tell_of_wait(self, name: str, error: CloneError, tries: int, wait: float) -> None:
+        get_logger().warning("clone is tried again", repository=name, tries=tries, wait=wait)
+        stage = f"the network failed ({error.passing}); it is tried again in {wait:.1f} s"
+        self._on_progress(Progress(name, stage, waits=True))
+
     async def _clone(self, cloning: Cloning, place: Place) -> Record:
-        await _remove(place.partial)
         named = await self._names_an_author(self._workspace.home / ".gitconfig")
         try:
             await replace(cloning, named=named).clone()

@@ -16,6 +16,8 @@ class Progress:
     """What git does, in its words: Receiving objects, Resolving deltas, Updating files."""
     percent: int | None = None
     """0 to 100 within the stage; None where git does not say."""
+    waits: bool = False
+    """Whether nothing is done until the next try: the stage says why, in our words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,13 @@ class Prepared:
 
 
 class CloneError(Exception):
-    """A repository could not be made ready. `message` is a sentence that says what to do."""
+    """A repository could not be made ready. `message` is a sentence that says what to do.
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    `passing` is what git said where the network failed, which may be back soon; else empty.
+    """
+
+    def __init__(self, reason: Reason, message: str, passing: str = "") -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.passing = passing

@@ -5,12 +5,15 @@ import os
 import signal
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
+from moorage_api.events import Event, SessionStatusEvent
 from moorage_api.inbox import FIELD
 from moorage_api.resources import Activity, Phase
 from moorage_runner.attempts import MAX_DEATHS
 from moorage_runner.retry import RetryPolicy
 from moorage_scripted_model import Cut, Fail, Step, Text, script_prompt
+from moorage_testing.git import GitRepository, serving_git
 from moorage_testing.redis import running_redis
 from moorage_testing.runner import RunnerUnderTest
 
@@ -83,6 +86,27 @@ def test_a_retry_after_too_long_for_claude_code_is_not_taken_for_none(
     answer = runner.wait_for_type("message:start", role="assistant")
     assert answer.timestamp - waits.timestamp >= timedelta(seconds=1)
     assert [r["status"] for r in runner.requests()] == [429, 200]
+
+
+def test_a_network_that_comes_late_is_waited_for(make_runner: MakeRunner, tmp_path: Path) -> None:
+    """As a new pod's does: its policies and names are in force a moment after it runs."""
+    GitRepository.create(tmp_path / "origin")
+    with serving_git(tmp_path, refusing=True) as server:
+        runner = make_runner(spec={"repository": {"url": f"{server.url}/origin/.git"}})
+        runner.start()
+        runner.wait_for(awaits_network)
+        server.listen()
+        ready = runner.wait_for_type("session:status", phase=Phase.READY)
+    assert ready.data.message is None
+    assert (runner.repo / "README.md").exists()
+
+
+def awaits_network(event: Event) -> bool:
+    """Whether it says that the clone waits for the network."""
+    if not isinstance(event, SessionStatusEvent):
+        return False
+    said = event.data.message or ""
+    return event.data.phase is Phase.STARTING and "it is tried again in" in said
 
 
 def test_a_message_cut_off_comes_anew_under_its_id(make_runner: MakeRunner) -> None:

@@ -64,6 +64,48 @@ def test_each_sentence_names_the_repository_and_ends(reason: Reason) -> None:
     assert "\n" not in error.message
 
 
+ACCESS = "fatal: unable to access 'https://h/x/': "
+
+
+@pytest.mark.parametrize(
+    "stderr",
+    [
+        ACCESS + "Could not resolve host: h",
+        ACCESS + "Failed to connect to h port 443 after 0 ms: Couldn't connect to server",
+        ACCESS + "Failed to connect to h port 443 after 130208 ms: Connection timed out",
+        ACCESS + "Failed to connect to h port 443: Connection refused",
+        ACCESS + "Resolving timed out after 10000 milliseconds",
+        ACCESS + "Recv failure: Connection reset by peer",
+        ACCESS + "Empty reply from server",
+        ACCESS + "gnutls_handshake() failed: The TLS connection was non-properly terminated.",
+        ACCESS + "The requested URL returned error: 503",
+        ACCESS + "CONNECT tunnel failed, response 502",
+        "error: RPC failed; curl 56 Recv failure: Connection reset by peer\nfatal: early EOF",
+    ],
+)
+def test_a_network_that_fails_may_be_back_soon(stderr: str) -> None:
+    error = explain(recognise(stderr), ATTEMPT, stderr)
+    assert error.reason is Reason.CLONE_FAILED
+    assert error.passing
+    assert "\n" not in error.passing
+
+
+@pytest.mark.parametrize(
+    "stderr",
+    [
+        *(stderr for stderr, reason in SAYINGS if reason is not Reason.CLONE_FAILED),
+        ACCESS + "SSL certificate problem: self-signed certificate",
+        ACCESS + "The requested URL returned error: 500",
+        ACCESS + "CONNECT tunnel failed, response 403",
+        "remote: " + ACCESS + "Could not resolve host: h\nfatal: early EOF",
+        "There is no agent to run git (ConnectionRefusedError: Connection refused).",
+        "",
+    ],
+)
+def test_nothing_else_is_tried_again(stderr: str) -> None:
+    assert not explain(recognise(stderr), ATTEMPT, stderr).passing
+
+
 def test_says_how_long_it_took() -> None:
     assert "30 seconds" in explain(Reason.CLONE_TIMEOUT, ATTEMPT).message
 
