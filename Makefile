@@ -13,7 +13,7 @@ NODES ?= 3
 REPO ?=
 PROMPT ?=
 
-.PHONY: help run check generate format client test bench bench-operator bench-proxy bench-gateway lock lock-images images \
+.PHONY: help run check generate format client test bench bench-operator bench-proxy bench-gateway lock lock-images images sbom \
 	install clean cluster-up cluster-down cluster-test
 .DEFAULT_GOAL := help
 
@@ -119,8 +119,11 @@ lock-images: $(STAMP) ## take what each image needs from requirements/dev.txt
 		$(BIN)/uv pip compile $(LOCK) -c requirements/dev.txt requirements/$$part.in \
 			-o requirements/$$part.txt || exit 1; done
 
-images: ## build the four images with docker, podman or buildah: TAG=... ARGS="moorage-agent"
+images: ## build the four images, and say how big each is, with docker, podman or buildah: TAG=... ARGS="moorage-agent"
 	@scripts/images $(ARGS)
+
+sbom: ## write what is in each of those images to dist/sbom, with syft: TAG=... ARGS="moorage-agent"
+	@scripts/sbom $(ARGS)
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links
