@@ -133,7 +133,8 @@ def test_a_killed_supervisor(session: Session) -> None:
     [
         "kill -9 -1",
         "rm -f /run/moorage/agent.sock; kill -9 -1",
-        "yes | head -c 100000000; kill -9 1; kill -15 1; yes | head -c 100000000 > /proc/1/fd/1",
+        # In a shell of its own: Claude Code asks before it lets a command write to such a path.
+        "sh -c 'yes | head -c 100000000; kill -9 1; yes | head -c 100000000 > /proc/1/fd/1'",
     ],
     ids=["kills all", "takes the socket", "floods"],
 )
@@ -159,10 +160,15 @@ def test_a_fork_bomb_stays_in_its_pod(session: Session, new_session: NewSession)
     neighbour.apply(nodeSelector={"kubernetes.io/hostname": node}, prompt=say("Here."))
     neighbour.wait("condition=AwaitingInput")
 
-    bomb = "b() { b | b & }; b; wait"
-    kubectl("exec", session.pod_name, "--container=agent", "--", "bash", "-c", f"({bomb}) & true")
-    agents = int(on_its_node(neighbour, "sh", "-c", "ps --no-headers -u 64102 | wc -l"))
-    assert limit / 2 < agents < 1.5 * limit
+    # Its streams are closed: exec waits for whoever holds them.
+    bomb = "(b() { b | b & }; b; wait) < /dev/null > /dev/null 2>&1 & true"
+    kubectl("exec", session.pod_name, "--container=agent", "--", "bash", "-c", bomb)
+
+    def processes() -> int:
+        return int(on_its_node(neighbour, "sh", "-c", "ps --no-headers -u 64102 | wc -l"))
+
+    eventually(lambda: processes() > limit / 2, "the bomb to go off")
+    assert processes() < 1.5 * limit
     said = kubectl("exec", neighbour.pod_name, "--container=agent", "--", "echo", "well")
     assert said == "well\n"
     assert neighbour.status["phase"] == "Ready"

@@ -128,7 +128,7 @@ class Moves:
         there = {self._uids[name] for name in self.expected}
         found = {
             "pods": (self._owners("pods"), runs),
-            "users": (self._users(), there),
+            "users": (self.stage.session_users(), there),
             "secrets": (self._owners("secrets"), there),
         }
         wrong = {
@@ -145,7 +145,3 @@ class Moves:
             for each in self.sessions.admin.get(path)["items"]
             if each["metadata"]["name"].startswith("session-")
         }
-
-    def _users(self) -> set[str]:
-        with self.stage.redis_client() as redis:
-            return {each[-36:] for each in redis.acl_users() if each != "default"}

@@ -4,6 +4,7 @@ Each stage has namespaces and a Lease of its own and watches only its own, so th
 a control plane.
 """
 
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from moorage_testing.operating.record import PodRecord
 from moorage_testing.operating.rules import operator_account
 from moorage_testing.operating.sessions import Sessions
 from moorage_testing.redis import RedisServer, running_redis
+
+_SESSION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
 @dataclass
@@ -72,6 +75,12 @@ class Stage:
     def redis_client(self) -> Redis:
         """Return an administrator's client of Redis, to be closed."""
         return Redis.from_url(self.redis.url, protocol=2, decode_responses=True)
+
+    def session_users(self) -> set[str]:
+        """Return the sessions that have a user in Redis; the chart's own have other names."""
+        with self.redis_client() as redis:
+            ends = [_SESSION.search(each) for each in redis.acl_users()]
+        return {end.group() for end in ends if end}
 
     def redis_user(self, session_id: str) -> Redis:
         """Return a client that logs in as a session's runner does, to be closed."""
