@@ -213,7 +213,7 @@ def test_what_forks_as_fast_as_it_can_is_ended(
         process.stdout.readline()
         process.terminate()
         process.wait(30)
-    assert descendants(agent.pid) == []
+    agent.wait_for(lambda: descendants(agent.pid) == [])
 
 
 def test_a_command_that_floods_a_reader_who_left_ends(
