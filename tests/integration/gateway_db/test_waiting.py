@@ -11,6 +11,7 @@ from moorage_gateway.db.engine import make_engine
 from moorage_gateway.db.migrate import migrate
 from moorage_gateway.db.waiting import DatabaseAway, TablesBehind, await_database, await_tables
 from moorage_gateway.settings import DatabaseSettings
+from moorage_testing.logging_state import restored_logging
 from moorage_testing.ports import free_port
 
 SETTINGS = DatabaseSettings()
@@ -57,8 +58,9 @@ def test_the_command(
     monkeypatch.setenv("MOORAGE_DATABASE_URL", empty_database_url)
     monkeypatch.setenv("MOORAGE_REDIS_URL", "redis://127.0.0.1/0")
     monkeypatch.setenv("MOORAGE_LOGIN__SECRET", "x" * 32)
-    assert main(["migrate", "--check"]) == 1
-    assert "`moorage-gateway migrate` brings them" in capsys.readouterr().err
-    assert main(["migrate", "--patience", "5"]) == 0
-    assert main(["migrate", "--check"]) == 0
+    with restored_logging():
+        assert main(["migrate", "--check"]) == 1
+        assert "`moorage-gateway migrate` brings them" in capsys.readouterr().err
+        assert main(["migrate", "--patience", "5"]) == 0
+        assert main(["migrate", "--check"]) == 0
     assert capsys.readouterr().out.endswith("The tables are at this version.\n")

@@ -1,15 +1,14 @@
-import logging
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from moorage_gateway import logs
 from moorage_gateway.settings import LogSettings
 from moorage_testing.gateway import Gateway, running_gateway, settings_for
+from moorage_testing.logging_state import restored_logging
 from moorage_testing.redis import RedisServer, running_redis
 
 
@@ -36,12 +35,6 @@ async def gateway(redis_server: RedisServer, home: Path) -> AsyncIterator[Gatewa
 @pytest.fixture
 def log_file(tmp_path: Path) -> Iterator[Path]:
     """Log as a process does, to a file."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    logs.configure(LogSettings(file=tmp_path / "gateway.log"))
-    yield tmp_path / "gateway.log"
-    for handler in root.handlers:
-        handler.close()
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with restored_logging():
+        logs.configure(LogSettings(file=tmp_path / "gateway.log"))
+        yield tmp_path / "gateway.log"

@@ -164,7 +164,7 @@ async def test_every_line_of_a_request_has_its_id_and_its_session(
         await wire.ask("GET", f"{BASE}/health/live", X_Request_ID="mine-2")
     lines = logged(log_file)
     first = [line for line in lines if line.get("request_id") == "mine-1"]
-    assert [line["event"] for line in first] == ["request failed", "request"]
+    assert [line["event"] for line in first] == ["audit", "request failed", "request"]
     assert {line["session"] for line in first} == {session_id}
     (second,) = (line for line in lines if line.get("request_id") == "mine-2")
     assert "session" not in second
