@@ -253,7 +253,6 @@ class SseClient:
         self.status = status
         self.head = head
         self.last_id: str | None = None
-        self.retry_ms: int | None = None
         self.comments: list[str] = []
         self.seen_ids: list[str] = []
         self._reader = reader
@@ -304,8 +303,6 @@ class SseClient:
         if "id" in fields:
             self.last_id = fields["id"]
             self.seen_ids.append(fields["id"])
-        if "retry" in fields:
-            self.retry_ms = int(fields["retry"])
         if "data" not in fields:
             return None
         return Received(fields.get("id"), fields["event"], json.loads(fields["data"]))
