@@ -1,6 +1,5 @@
 """What can be done with messages."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -113,10 +112,9 @@ class MessageService:
     async def read(self, session: ClaudeSession, query: MessageQuery) -> Conversation:
         """Return a part of the conversation."""
         session_id = id_of(session)
-        (heads, children), standing = await asyncio.gather(
-            self._rows(session_id, query),
-            SessionService(self.context, self.principal).describe(session),
-        )
+        # One after the other: who is told that the turn has ended must get all of it.
+        standing = await SessionService(self.context, self.principal).describe(session)
+        heads, children = await self._rows(session_id, query)
         shown = heads[: query.limit]
         return Conversation(
             messages=nest(session_id, shown, children),

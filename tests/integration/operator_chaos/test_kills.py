@@ -20,22 +20,22 @@ class Killer:
         self._done = done
 
     def until_phase(self, sessions: Sessions, phase: Phase) -> None:
-        """Kill and start again until the session is in a phase."""
+        """Kill and start again until the session is in a phase: each life one write longer.
+
+        A new life tries again what may have been done before, so a fixed length would not get on.
+        """
         (operator,) = self.stage.operators
+        proxy, lives = self.stage.proxy, 1
+        proxy.halt_at_write(lives, done=self._done)
         while True:
-            self._arm()
             until(f"{phase.value} or a write", 40, lambda: self._pending(sessions, phase))
-            if not self.stage.proxy.halted.is_set():
+            if not proxy.halted.is_set():
                 return
             operator.kill()
             self.kills += 1
-            self._arm()
+            lives += 1
+            proxy.halt_at_write(lives, done=self._done)
             operator.revive()
-
-    def _arm(self) -> None:
-        """A write that is lost each time would never be done, so the first one gets through."""
-        if not self.stage.proxy.armed:
-            self.stage.proxy.halt_at_write(1 if self._done else 2, done=self._done)
 
     def _pending(self, sessions: Sessions, phase: Phase) -> str | None:
         if self.stage.proxy.halted.is_set() or sessions.get().status.phase is phase:

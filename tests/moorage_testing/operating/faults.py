@@ -110,9 +110,9 @@ class GoneEvent:
 
 @dataclass(frozen=True)
 class Hidden:
-    """Events of this type never come in a watch of paths that contain ``part``."""
+    """Events of this type, or of any, never come in a watch of paths that contain ``part``."""
 
-    type: str
+    type: str | None
     part: str
 
 

@@ -249,7 +249,7 @@ class FaultyProxy:
         if not self._hidden:
             return False
         kind = json.loads(line)["type"]
-        return any(each.type == kind and each.part in path for each in self._hidden)
+        return any(each.type in {kind, None} and each.part in path for each in self._hidden)
 
 
 def _refusal(fault: Answer) -> web.Response:
