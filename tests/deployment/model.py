@@ -1,7 +1,7 @@
 """The model that sessions talk to: the scripted one, installed here, or the real one by its key."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ class Model:
     """Which model it is."""
 
     url: str
-    key: str | None
+    key: str | None = field(repr=False)
     """Of the real model; None: the scripted one, which asks for none."""
 
     @property
