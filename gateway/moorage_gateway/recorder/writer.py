@@ -88,6 +88,7 @@ class Writer:
         """Write pages in one transaction. In one order everywhere, so that none waits in a ring."""
         passed_by = set()
         async with self._engine.begin() as connection:
+            await SessionRepository(connection).keep([page.session_id for page in pages])
             repository = RecordRepository(connection, self._clock())
             for page in sorted(pages, key=lambda page: page.session_id):
                 if not await self._has_row(connection, page):

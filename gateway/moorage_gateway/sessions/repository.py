@@ -129,6 +129,17 @@ class SessionRepository:
             update(sessions).where(sessions.c.id == session_id).values(**values)
         )
 
+    async def keep(self, session_ids: Sequence[str]) -> None:
+        """Have deletions of these sessions wait until the transaction ends.
+
+        A deletion locks the session's row and then what hangs on it. Who writes several of the
+        latter begins with the same row, or the two wait for each other. SQLite locks everything
+        at once, and wants a write to begin with.
+        """
+        if self._connection.dialect.name != "sqlite":
+            query = select(sessions.c.id).where(sessions.c.id.in_(session_ids))
+            await self._connection.execute(query.with_for_update(read=True, key_share=True))
+
     async def remove(self, session_id: str) -> None:
         """Delete the row with everything that hangs on it."""
         await self._connection.execute(delete(sessions).where(sessions.c.id == session_id))
