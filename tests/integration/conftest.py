@@ -1,5 +1,5 @@
 """What all integration tests may share, once for each worker of pytest-xdist: a control plane, and
-databases. They start when the first test asks.
+databases; and what a gateway's tests each have of their own. All starts when a test asks.
 
 Here and nowhere else: fixtures that two conftest.py files import are made twice.
 """
@@ -22,9 +22,11 @@ from moorage_testing.databases import (
     sqlite_template,
     sqlite_url,
 )
+from moorage_testing.gateway_fixtures import clock, home, redis_server
 
 __all__ = [
     "admin",
+    "clock",
     "control_plane",
     "control_plane_options",
     "database_url",
@@ -32,10 +34,12 @@ __all__ = [
     "empty_database_url",
     "empty_postgres_url",
     "empty_sqlite_url",
+    "home",
     "namespace",
     "postgres_server",
     "postgres_template",
     "postgres_url",
+    "redis_server",
     "sqlite_template",
     "sqlite_url",
 ]

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -17,22 +16,9 @@ from schemathesis import Case
 from schemathesis.generation import GenerationMode
 from schemathesis.schemas import APIOperation
 
-from moorage_api.rpc import (
-    DeleteFile,
-    Diff,
-    DiffText,
-    FileContent,
-    ListFiles,
-    Listing,
-    ReadFile,
-    Reply,
-    Request,
-    WriteFile,
-    Written,
-)
 from moorage_gateway.app import AUTH, BASE
 from moorage_testing.accounts import PASSWORD, SECRET, bearer
-from moorage_testing.answering import answering
+from moorage_testing.answering import answering, well
 from moorage_testing.gateway import state_of_runner
 from moorage_testing.gateway_process import gateway_process
 from moorage_testing.history import requested
@@ -42,7 +28,6 @@ from moorage_testing.operating.background import Background
 AnyCase = Case[APIOperation[Any, Any, Any, Any]]
 """One request that schemathesis made."""
 
-_MOMENT: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
 _PATTERNS: Final = '[{"url": "https://**/**"}]'
 _LONG: Final = 3600.0
 """Seconds ahead that a runner's sign of life is written: nothing here renews it."""
@@ -147,25 +132,8 @@ class Runners:
         self._background.run(publish(self._redis, session_id, event))
 
     async def _answer(self, session_id: str) -> None:
-        async with answering(self._redis, session_id, _reply):
+        async with answering(self._redis, session_id, well):
             await asyncio.Event().wait()
-
-
-def _reply(request: Request) -> Reply:
-    match request:
-        case ListFiles():
-            return Listing(files=[], base_path=request.path)
-        case ReadFile():
-            return FileContent(
-                path=request.path, content="text", encoding="utf-8", size=4,
-                mime_type="text/plain", modified_at=_MOMENT,
-            )  # fmt: skip
-        case WriteFile():
-            return Written(path=request.path, size=len(request.content))
-        case DeleteFile():
-            return Written(path=request.path)
-        case Diff():
-            return DiffText(diff="", base=None)
 
 
 @contextmanager

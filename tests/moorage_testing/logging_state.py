@@ -11,7 +11,7 @@ import structlog
 def restored_logging() -> Iterator[None]:
     """Undo at the end what is configured meanwhile."""
     root = logging.getLogger()
-    handlers, level = root.handlers, root.level
+    handlers, level = list(root.handlers), root.level
     try:
         yield
     finally:
@@ -20,3 +20,4 @@ def restored_logging() -> Iterator[None]:
         root.handlers = handlers
         root.setLevel(level)
         structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()

@@ -2,7 +2,6 @@
 
 import base64
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,50 +11,23 @@ from moorage_api.file_names import FileKinds
 from moorage_api.resources import Phase
 from moorage_api.rpc import (
     MAX_FILE_BYTES,
-    DeleteFile,
-    Diff,
-    DiffText,
     Failure,
     FailureCode,
     FileContent,
-    FileEntry,
     ListFiles,
-    Listing,
     ReadFile,
     Reply,
     Request,
-    WriteFile,
-    Written,
 )
-from moorage_testing.answering import answering
+from moorage_testing.answering import MOMENT, answering, well
 from moorage_testing.gateway import Gateway, running_gateway, settings_for
 from moorage_testing.redis import RedisServer
-
-MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 @pytest.fixture
 def dialect() -> str:
     """On one database only: files are not in any."""
     return "sqlite"
-
-
-def well(request: Request) -> Reply:
-    match request:
-        case ListFiles():
-            entry = FileEntry(path="src/a.py", name="a.py", type="file", size=3, modified_at=MOMENT)
-            return Listing(files=[entry], base_path=request.path, next_after="src/a.py")
-        case ReadFile():
-            return FileContent(
-                path=request.path, content="text", encoding="utf-8", size=4,
-                mime_type="text/javascript", modified_at=MOMENT,
-            )  # fmt: skip
-        case WriteFile():
-            return Written(path=request.path, size=len(request.content))
-        case DeleteFile():
-            return Written(path=request.path)
-        case Diff():
-            return DiffText(diff="+a", base="abc")
 
 
 @pytest.fixture

@@ -1,26 +1,11 @@
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from moorage_testing.accounts import accounts_settings
 from moorage_testing.gateway import Gateway, running_gateway
-from moorage_testing.redis import RedisServer, running_redis
-
-
-@pytest.fixture
-def redis_server() -> Iterator[RedisServer]:
-    with running_redis() as server:
-        yield server
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="gateway-"))
-    yield folder
-    shutil.rmtree(folder)
+from moorage_testing.redis import RedisServer
 
 
 @pytest.fixture

@@ -9,13 +9,11 @@ from pathlib import Path
 import pytest
 
 from moorage_api.rpc import Request
-from moorage_testing.answering import answering
+from moorage_testing.answering import answering, well
 from moorage_testing.gateway import settings_for, state_of_runner
 from moorage_testing.redis import RedisServer
 from moorage_testing.serving import Serving, serving
 from moorage_testing.typescript import NODE, ROOT, TypeScriptError, build, run, workspace
-
-from .conftest import reply
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +63,7 @@ async def run_sessions(served: Serving, seen: list[list[Request]]) -> None:
             uid = change.session.metadata.uid
             if change.kind == "changed" and uid is not None and not seen:
                 await state_of_runner(served.redis, uid)
-                answers = answering(served.redis, uid, reply)
+                answers = answering(served.redis, uid, well)
                 seen.append(await runners.enter_async_context(answers))
 
 

@@ -6,9 +6,7 @@ Redis is another and empty one then: what it held is not backed up, and not miss
 import asyncio
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -24,13 +22,6 @@ from moorage_testing.redis import running_redis
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "database.md"
 BLOCKS: Final = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="gateway-"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

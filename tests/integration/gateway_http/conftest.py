@@ -1,5 +1,3 @@
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,13 +14,6 @@ from moorage_testing.redis import RedisServer, running_redis
 def redis_server() -> Iterator[RedisServer]:
     with running_redis() as server:
         yield server
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="gateway-"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -22,11 +22,6 @@ JOB = "remove-what-is-over"
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 async def gateway(
     redis_server: RedisServer, home: Path, database_url: str, clock: Clock
 ) -> AsyncIterator[Gateway]:

@@ -23,12 +23,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from moorage_testing.databases import postgres_server, postgres_template
 from moorage_testing.described import AnyCase, Caller, described_gateway
 from moorage_testing.postgres import PostgresServer
 from moorage_testing.redis import running_redis
-
-__all__ = ["postgres_server", "postgres_template"]
 
 DESCRIPTION: Final = Path(__file__).parents[3] / "docs" / "openapi.json"
 STREAMS: Final = "/events$"

@@ -15,19 +15,13 @@ from hypothesis import strategies as st
 from moorage_api.redaction import Redactor
 from moorage_gateway import logs
 from moorage_gateway.settings import LogSettings
+from moorage_testing.logging_state import restored_logging
 
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    for handler in root.handlers:
-        if handler not in handlers:
-            handler.close()
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with restored_logging():
+        yield
 
 
 def logged(path: Path) -> list[Any]:

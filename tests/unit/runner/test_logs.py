@@ -1,26 +1,20 @@
 """The log says what went wrong where, never in the words of a user, a tool or a model."""
 
 import json
-import logging
 from collections.abc import Iterator
 from io import StringIO
 
 import pytest
-import structlog
 
 from moorage_runner import logs
 from moorage_runner.lines import LineWriter
+from moorage_testing.logging_state import restored_logging
 
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+    with restored_logging():
+        yield
 
 
 def fail() -> None:
