@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.redis_client import make_redis
+from moorage_api.tasks import end
 from moorage_gateway.audit.pushes import PushCollector
 from moorage_gateway.auth.logins import open_logins
 from moorage_gateway.backends.interface import SessionBackend
@@ -48,8 +49,7 @@ from moorage_gateway.tracing.provider import Tracing
 
 _BRANCH_QUESTIONS = 4
 _JOB_CONNECTIONS = 8
-_STOP_SECONDS = 0.1
-_STOP_TRIES = 50
+_STOP_SECONDS = 5
 
 log = structlog.get_logger(__name__)
 
@@ -288,17 +288,9 @@ def _turn_spans(tracing: Tracing | None, engine: AsyncEngine) -> Traces | None:
 
 
 async def _stop(background: asyncio.Task[None]) -> None:
-    """Cancel the background tasks until they have ended.
-
-    In Python 3.11 asyncio.wait_for, which redis-py uses for every write, may lose a cancellation:
-    whoever missed it is told again.
-    """
-    background.cancel()
-    for _ in range(_STOP_TRIES):
-        await asyncio.wait([background], timeout=_STOP_SECONDS)
-        if background.done():
-            return
-        for task in asyncio.all_tasks():
-            if task.cancelling() and task is not asyncio.current_task():
-                task.cancel()
-    log.error("background tasks do not end")
+    """End the background tasks; the process ends also if they do not."""
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            await end(background, below=True)
+    except TimeoutError:
+        log.error("background tasks do not end")  # noqa: TRY400 - a trace would say nothing

@@ -11,9 +11,9 @@ from contextlib import suppress
 from typing import NoReturn
 
 from moorage_agent.protocol import ATTEND, READY, SECONDS, Request, encode
+from moorage_api.tasks import end
 from moorage_runner.commands import Launcher
 from moorage_runner.errors import AgentEndedError
-from moorage_runner.tasks import end
 
 _CREDENTIALS = struct.Struct("iii")
 _FIRST_PAUSE = 0.01

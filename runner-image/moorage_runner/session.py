@@ -13,6 +13,7 @@ from moorage_api.events import SystemData, SystemEvent
 from moorage_api.quantities import parse_duration
 from moorage_api.reasons import ExitCode, Reason
 from moorage_api.resources import Phase, SessionSpec
+from moorage_api.tasks import end
 from moorage_runner.answering import Answering
 from moorage_runner.attempts import Attempts
 from moorage_runner.budget import remaining_usd
@@ -29,7 +30,6 @@ from moorage_runner.prompt_queue import Job
 from moorage_runner.recovery import Found, find, first_prompt
 from moorage_runner.retry import RetryPolicy
 from moorage_runner.settings import RunnerSettings
-from moorage_runner.tasks import end
 from moorage_runner.turns import Turns
 
 _FLUSH_SECONDS = 5.0

@@ -14,9 +14,9 @@ from claude_agent_sdk import (
     ClaudeSDKError,
 )
 
+from moorage_api.tasks import end
 from moorage_runner.errors import ClaudeNotStartedError
 from moorage_runner.logs import get_logger
-from moorage_runner.tasks import end
 
 Json = dict[str, Any]
 

@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 from moorage_api.inbox import FIELD, Prompt, encode_input
 from moorage_api.keys import INBOX_GROUP, SessionKeys
 from moorage_api.redis_client import make_redis
+from moorage_api.tasks import end
 from moorage_runner.inbox import Inbox, Received
 from moorage_runner.settlements import Settlements
-from moorage_runner.tasks import end
 from moorage_testing.redis import RedisServer
 
 

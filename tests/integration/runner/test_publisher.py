@@ -22,9 +22,9 @@ from moorage_api.events import (
 )
 from moorage_api.keys import SessionKeys
 from moorage_api.redis_client import make_redis
+from moorage_api.tasks import end
 from moorage_runner.outbox import Outbox
 from moorage_runner.publisher import Publisher
-from moorage_runner.tasks import end
 from moorage_testing.redis import RedisServer, running_redis
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -20,6 +20,7 @@ from moorage_api.kube.errors import (
 from moorage_api.kube.objects import Manifest, Target
 from moorage_api.names import API_VERSION
 from moorage_api.resources import ClaudeSession, ClaudeSessionTemplate, TemplateSpec
+from moorage_api.tasks import end
 from moorage_gateway.backends.changes import Changes
 from moorage_gateway.backends.interface import (
     BackendUnavailable,
@@ -36,7 +37,6 @@ from moorage_gateway.settings import Settings
 
 _TEMPLATE: Final = "ClaudeSessionTemplate"
 _FORBIDDEN: Final = 403
-_INSIST: Final = 0.5
 _DEFAULT: Final = "default"
 _TRIES: Final = 2
 
@@ -176,10 +176,7 @@ async def open_kubernetes(
         try:
             yield backend
         finally:
-            while not running.done():
-                # Before Python 3.12 a library may swallow a cancellation: repeat it.
-                running.cancel()
-                await asyncio.wait({running}, timeout=_INSIST)
+            await end(running)
 
 
 def _manifest(new: NewSession, namespace: str) -> Manifest:

@@ -6,13 +6,13 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Final
 
 from redis.asyncio import Redis
 
 from moorage_api.base import now
 from moorage_api.live import LiveStates
 from moorage_api.resources import ClaudeSession, ObjectMeta, TemplateSpec
+from moorage_api.tasks import end
 from moorage_gateway.backends.changes import Changes
 from moorage_gateway.backends.interface import (
     BackendUnavailable,
@@ -27,8 +27,6 @@ from moorage_gateway.backends.local.records import Record, Records
 from moorage_gateway.backends.local.runners import Runners
 from moorage_gateway.backends.local.settings import LocalSettings
 from moorage_gateway.backends.local.store import SessionStore
-
-_INSIST: Final = 0.5
 
 
 async def _none_open(session_id: str) -> bool:
@@ -99,10 +97,7 @@ class LocalBackend:
 
     async def _stop(self, runners: Runners) -> None:
         self._reconciler.stop()
-        while not self._hints.done():
-            # Before Python 3.12 a library's wait_for may swallow a cancellation: repeat it.
-            self._hints.cancel()
-            await asyncio.wait({self._hints}, timeout=_INSIST)
+        await end(self._hints)
         await asyncio.wait({self._loop})
         await asyncio.gather(self._reconciler.finish(), runners.close())
         self._changes.close()
