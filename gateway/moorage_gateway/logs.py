@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line (or readable lines on a terminal), with the request's id.
+"""The gateway's log: on stderr or in a file, with the request's id.
 
 What is bound to the context while a request is answered stands in every line that is written
 meanwhile, whoever writes it: ``request_id``, ``session`` once it is known, ``trace_id``.
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import structlog
 
-from moorage_api.redaction import Redactor
+from moorage_api import logs
 from moorage_gateway.settings import LogSettings
 
 TRACE: Final = 5
@@ -62,35 +62,17 @@ def configure(settings: LogSettings, secrets: Iterable[str] = ()) -> None:
     ``secrets`` are values that never appear, wherever they come from.
     """
     logging.addLevelName(TRACE, "TRACE")
-    redact = Redactor(secrets)
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.stdlib.ExtraAdder(),
-        structlog.processors.StackInfoRenderer(),
-    ]
-    structlog.configure(
-        processors=[
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=BoundLogger,
-        cache_logger_on_first_use=True,
+    for old in logging.getLogger().handlers:
+        if isinstance(old, _PrivateFile):
+            old.close()
+    logs.configure(
+        _handler(settings),
+        BoundLogger,
+        secrets,
+        readable=settings.file is None and logs.is_readable(settings.format),
+        more=[structlog.stdlib.ExtraAdder(), structlog.processors.StackInfoRenderer()],
     )
-    handler = _handler(settings)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_renderers(settings, redact),
-            ],
-        )
-    )
-    _install(handler, settings)
+    _set_levels(settings)
 
 
 def _handler(settings: LogSettings) -> logging.Handler:
@@ -106,29 +88,9 @@ def _handler(settings: LogSettings) -> logging.Handler:
     )
 
 
-def _renderers(settings: LogSettings, redact: Redactor) -> list[Any]:
-    if settings.file is None and _is_readable(settings):
-        # Plain: the other formatter shows local variables, which may be secrets, and is slow.
-        plain = structlog.dev.plain_traceback
-        return [redact, structlog.dev.ConsoleRenderer(exception_formatter=plain)]
-    return [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer()]
-
-
-def _is_readable(settings: LogSettings) -> bool:
-    """Whether a person reads it. A process may have no stderr at all."""
-    if settings.format == "auto":
-        return sys.stderr is not None and sys.stderr.isatty()
-    return settings.format == "console"
-
-
-def _install(handler: logging.Handler, settings: LogSettings) -> None:
-    root = logging.getLogger()
-    for old in root.handlers:
-        if isinstance(old, _PrivateFile):
-            old.close()
-    root.handlers = [handler]
+def _set_levels(settings: LogSettings) -> None:
     level = TRACE if settings.level == "trace" else settings.level.upper()
-    root.setLevel(level)
+    logging.getLogger().setLevel(level)
     for noisy in ("uvicorn", "uvicorn.error"):
         logging.getLogger(noisy).handlers = []
     logging.getLogger("uvicorn.access").disabled = True

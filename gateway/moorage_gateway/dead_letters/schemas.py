@@ -5,20 +5,18 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from moorage_api.base import Timestamp, WireModel
-from moorage_gateway.requests import RequestModel
+from moorage_gateway.pages import Page, PageQuery
 
 LetterKind = Literal["job", "input"]
 
 
-class LetterQuery(RequestModel):
+class LetterQuery(PageQuery):
     """Which dead letters to list, the latest first."""
 
     kind: Annotated[LetterKind | None, Field(description="Only of this kind.")] = None
     session_id: Annotated[
         str | None, Field(max_length=64, description="Only inputs of this session.")
     ] = None
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
-    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
 class LetterView(WireModel):
@@ -52,13 +50,10 @@ class LetterView(WireModel):
     ]
 
 
-class LetterPage(WireModel):
+class LetterPage(Page):
     """A part of the list."""
 
     dead_letters: list[LetterView]
-    total: int
-    limit: int
-    offset: int
 
 
 class Retried(WireModel):

@@ -26,12 +26,7 @@ class LetterService:
         """Return the letters that ``query`` asks for."""
         async with self.context.engine.connect() as connection:
             rows, total = await LetterRepository(connection).page(query)
-        return LetterPage(
-            dead_letters=[_view(row) for row in rows],
-            total=total,
-            limit=query.limit,
-            offset=query.offset,
-        )
+        return LetterPage(dead_letters=[_view(row) for row in rows], **query.of(total))
 
     async def get(self, letter_id: str) -> LetterView:
         """Return a letter."""

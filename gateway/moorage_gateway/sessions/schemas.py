@@ -19,6 +19,7 @@ from moorage_api.resources.parts import (
     ToolRule,
     Workspace,
 )
+from moorage_gateway.pages import Page, PageQuery
 from moorage_gateway.requests import RequestModel
 
 _MOST_KEPT: Final = 65_536
@@ -110,7 +111,7 @@ class PatchSession(RequestModel):
     ] = None
 
 
-class SessionQuery(RequestModel):
+class SessionQuery(PageQuery):
     """Which sessions to list, newest first."""
 
     status: Annotated[ClientStatus | None, Field(description="Only with this status.")] = None
@@ -121,8 +122,6 @@ class SessionQuery(RequestModel):
     q: Annotated[
         str | None, Field(max_length=200, description="Only with this in name or repository.")
     ] = None
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
-    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
 class InterruptSession(RequestModel):
@@ -176,13 +175,10 @@ class SessionView(WireModel):
     model: str | None = None
 
 
-class SessionPage(WireModel):
+class SessionPage(Page):
     """Some of the sessions."""
 
     sessions: list[SessionView]
-    total: int
-    limit: int
-    offset: int
 
 
 class Done(WireModel):

@@ -57,12 +57,7 @@ class SessionService:
             archived = await SessionRepository(connection).archived_ids()
         found = select(visible_sessions(self.context.backend, self.principal), archived, query)
         page = found[query.offset : query.offset + query.limit]
-        return SessionPage(
-            sessions=await self._views(page),
-            total=len(found),
-            limit=query.limit,
-            offset=query.offset,
-        )
+        return SessionPage(sessions=await self._views(page), **query.of(len(found)))
 
     async def describe(self, session: ClaudeSession) -> SessionView:
         """Return the session as clients see it."""

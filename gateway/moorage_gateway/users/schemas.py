@@ -7,10 +7,11 @@ from pydantic import Field
 from moorage_api.base import Timestamp, WireModel
 from moorage_gateway.accounts.schemas import Address, Name, NewPassword
 from moorage_gateway.auth.principal import Role
+from moorage_gateway.pages import Page, PageQuery
 from moorage_gateway.requests import RequestModel
 
 
-class UserQuery(RequestModel):
+class UserQuery(PageQuery):
     """Which users to list, the newest first."""
 
     q: Annotated[
@@ -20,8 +21,6 @@ class UserQuery(RequestModel):
     state: Annotated[
         Literal["enabled", "disabled"] | None, Field(description="Only in this state.")
     ] = None
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
-    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
 class CreateUser(RequestModel):
@@ -67,10 +66,7 @@ class ManagedUser(WireModel):
     updated_at: Timestamp
 
 
-class UserPage(WireModel):
+class UserPage(Page):
     """A part of the list."""
 
     users: list[ManagedUser]
-    total: int
-    limit: int
-    offset: int

@@ -35,12 +35,7 @@ class UserService:
         """Return the users that ``query`` asks for."""
         async with self.context.engine.connect() as connection:
             rows, total = await UserRepository(connection).page(query)
-        return UserPage(
-            users=[_view(row) for row in rows],
-            total=total,
-            limit=query.limit,
-            offset=query.offset,
-        )
+        return UserPage(users=[_view(row) for row in rows], **query.of(total))
 
     async def get(self, user_id: str) -> ManagedUser:
         """Return a user."""
