@@ -222,6 +222,7 @@ def settled_memory() -> Iterator[None]:
     220 ms each time, under load every few seconds, against 5 to 7 ms without them.
     """
     before = gc.get_threshold()
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLD)

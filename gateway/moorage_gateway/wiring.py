@@ -24,7 +24,6 @@ from moorage_gateway.backends.interface import SessionBackend
 from moorage_gateway.background import Background, Supervisor
 from moorage_gateway.context import Accounts, Context, OpenBackend, Recording
 from moorage_gateway.db.engine import open_engine
-from moorage_gateway.db.migrate import migrate
 from moorage_gateway.dead_letters.collector import Collector
 from moorage_gateway.dead_letters.ledger import JobLedger
 from moorage_gateway.files.client import RunnerFiles
@@ -142,6 +141,8 @@ async def _open_base(
     settings: Settings, clock: Callable[[], datetime], metrics: Metrics
 ) -> AsyncIterator[_Base]:
     if settings.database.migrate_at_start:
+        from moorage_gateway.db.migrate import migrate  # noqa: PLC0415 - brings Alembic
+
         await asyncio.to_thread(migrate, settings.database_location, settings.database)
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(

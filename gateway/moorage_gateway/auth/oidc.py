@@ -1,14 +1,13 @@
 """Bearer tokens of an OpenID Connect provider: checked, and read for who they speak of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import jwt
 
 from moorage_gateway.auth.jwks import Jwks
-from moorage_gateway.auth.principal import Role
+from moorage_gateway.auth.principal import Identity, Role
 from moorage_gateway.errors import Forbidden, Unauthorized
 from moorage_gateway.settings import OidcSettings
 
@@ -19,19 +18,6 @@ ALGORITHMS: Final = (
 _LONGEST_SUBJECT: Final = 255
 _LONGEST_EMAIL: Final = 320
 _LONGEST_NAME: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Whom a token speaks of."""
-
-    issuer: str
-    subject: str
-    email: str | None
-    name: str | None
-    role: Role
-    groups: frozenset[str]
-    expires_at: datetime
 
 
 class Oidc:

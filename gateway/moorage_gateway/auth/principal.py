@@ -35,6 +35,19 @@ class Principal:
         return self.role == "admin"
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a provider's token speaks of."""
+
+    issuer: str
+    subject: str
+    email: str | None
+    name: str | None
+    role: Role
+    groups: frozenset[str]
+    expires_at: datetime
+
+
 LOCAL: Final = Principal("local", "admin")
 """The one user where nobody logs in."""
 

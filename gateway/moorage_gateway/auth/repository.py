@@ -11,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moorage_gateway.audit.acts import Act, Action
 from moorage_gateway.audit.caller import present
 from moorage_gateway.audit.record import record
-from moorage_gateway.auth.oidc import Identity
-from moorage_gateway.auth.principal import Role
+from moorage_gateway.auth.principal import Identity, Role
 from moorage_gateway.db.statements import insert_once
 from moorage_gateway.db.tables import api_keys, sign_ins, users
 from moorage_gateway.requests import random_id

@@ -21,7 +21,7 @@ from moorage_gateway.approvals.repository import ApprovalRepository
 from moorage_gateway.audit.acts import Act, Action
 from moorage_gateway.audit.record import record
 from moorage_gateway.audit.repository import AuditRepository, Search
-from moorage_gateway.auth.oidc import Identity
+from moorage_gateway.auth.principal import Identity
 from moorage_gateway.auth.repository import IdentityRepository
 from moorage_gateway.db.engine import make_engine
 from moorage_gateway.idempotency.repository import KeyRepository, KeyUse

@@ -1,7 +1,6 @@
 """The gateway as a process, with the settings that it has by default but for where things are."""
 
 import signal
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +21,7 @@ _LOOK: Final = 0.01
 class Replica:
     """One gateway."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, python: str, folder: Path, settings: Mapping[str, str]) -> None:
         port, metrics = free_port(), free_port()
         self.address = f"127.0.0.1:{port}"
         self.port = port
@@ -34,7 +33,7 @@ class Replica:
             "MOORAGE_METRICS__HOST": "127.0.0.1",
             "MOORAGE_METRICS__PORT": str(metrics),
         }
-        command = [sys.executable, "-m", "moorage_gateway", "serve"]
+        command = [python, "-m", "moorage_gateway", "serve"]
         self._process = Process("gateway", command, folder, variables)
         self.started_after = 0.0
         """Seconds from its start until it said that it is ready."""

@@ -28,6 +28,7 @@ from moorage_testing.controlplane.options import Options
 from moorage_testing.controlplane.plane import ControlPlane, running_control_plane
 from moorage_testing.postgres import PostgresServer, running_postgres
 from moorage_testing.redis import RedisServer, running_redis
+from performance.gateway.environment import gateway_python
 from performance.gateway.replica import Replica
 from performance.procfs import QUIET_SECONDS, Stopwatch, wait_until_quiet
 
@@ -43,19 +44,24 @@ class Stage:
     """Everything runs but the gateway, of which ``gateway`` makes one."""
 
     folder: Path
+    python: str
     plane: ControlPlane
     redis: RedisServer
     postgres: PostgresServer
     database_url: str
 
     def settings(self) -> dict[str, str]:
-        """Return the gateway's variables: users log in, limits count and are never reached."""
+        """Return the gateway's variables: users log in, limits count and are never reached.
+
+        As in a cluster, somebody else has brought the tables to its version.
+        """
         plenty = "100000000/minute"
         limits = ("SESSIONS", "MESSAGES", "FILES", "READS", "WRITES")
         return {
             "MOORAGE_HOME": str(self.folder),
             "MOORAGE_REDIS_URL": self.redis.url,
             "MOORAGE_DATABASE_URL": self.database_url,
+            "MOORAGE_DATABASE__MIGRATE_AT_START": "false",
             "MOORAGE_LOGIN__SECRET": "0123456789abcdef0123456789abcdef",
             "MOORAGE_LOGIN__ACCESS_MINUTES": "60",
             "MOORAGE_REPOSITORIES__PATTERNS": '[{"url": "https://**/**"}]',
@@ -70,7 +76,7 @@ class Stage:
     @contextmanager
     def gateway(self) -> Iterator[Replica]:
         """Start a gateway; it ends with the block."""
-        replica = Replica(self.folder, self.settings())
+        replica = Replica(self.python, self.folder, self.settings())
         try:
             replica.start()
             yield replica
@@ -181,4 +187,5 @@ def running() -> Iterator[Stage]:
             make_namespace(admin, _NAMESPACE)
         url = postgres.url(postgres.make_database())
         migrate(url, DatabaseSettings())
-        yield Stage(Path(name), plane, redis, postgres, url)
+        folder = Path(name)
+        yield Stage(folder, gateway_python(folder), plane, redis, postgres, url)
