@@ -75,9 +75,10 @@ def _file(user: User, session: str, path: str) -> str:
 
 
 def _suspend(user: User, session: str) -> None:
+    assert _objects(session, "pods") != ""
     assert user.client.post(f"/sessions/{session}/suspend").is_success
     user.wait_until(lambda: _phase(user, session) == "Suspended", "it to be suspended")
-    assert kubectl("get", "pods", f"--selector=moorage.dev/session-uid={session}", "-oname") == ""
+    assert _objects(session, "pods") == ""
 
 
 def _phase(user: User, session: str) -> str:
@@ -86,10 +87,17 @@ def _phase(user: User, session: str) -> str:
 
 
 def _delete(user: User, session: str) -> None:
+    everything = "pods,secrets,persistentvolumeclaims"
+    assert {name.partition("/")[0] for name in _objects(session, everything).split()} == {
+        "pod",
+        "secret",
+        "persistentvolumeclaim",
+    }
     assert user.client.delete(f"/sessions/{session}").is_success
     assert user.client.get(f"/sessions/{session}").status_code == 404
-    chosen = f"--selector=moorage.dev/session-uid={session}"
-    eventually(
-        lambda: kubectl("get", "pods,secrets,persistentvolumeclaims", chosen, "-oname") == "",
-        "all of it to be gone",
-    )
+    eventually(lambda: _objects(session, everything) == "", "all of it to be gone")
+
+
+def _objects(session: str, kinds: str) -> str:
+    """Return what there is for a session, by its label."""
+    return kubectl("get", kinds, f"--selector=moorage.dev/session-uid={session}", "-oname")
