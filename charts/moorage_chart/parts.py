@@ -138,9 +138,13 @@ class Proxy(Process):
             description="Run it, and lead sessions to the model, git and allowed hosts through it. "
             "Then no pod of a session gets a key."
         ),
-    ] = False
+    ] = True
     key_secret: Annotated[
-        SecretKey, Field(description="A Secret beside the proxy with the model's key.")
+        SecretKey,
+        Field(
+            description="A Secret beside the proxy with the model's key. It may come, and change, "
+            "while the proxy runs."
+        ),
     ] = SecretKey(name="moorage-model-key", key="api-key")
     git_credentials: Annotated[
         list[GitCredentials],
@@ -168,9 +172,9 @@ class Model(Group):
     key_secret: Annotated[
         SecretKey,
         Field(
-            description="A Secret in the sessions' namespace with the model's key, which every "
-            "session's agent gets and can read. Empty: agents send a token of the session's own, "
-            "which only a proxy or a model of yours takes."
+            description="Without the credential proxy: a Secret in the sessions' namespace with "
+            "the model's key, which every session's agent gets and can read. Empty: agents send a "
+            "token of the session's own, which only a proxy or a model of yours takes."
         ),
     ] = SecretKey(name="moorage-model-key", key="api-key")
 

@@ -83,11 +83,18 @@ class NetworkPolicies(Group):
             "5432."
         ),
     ] = []
+    proxy_egress: Annotated[
+        list[Open],
+        Field(
+            description="What the credential proxy may reach beside DNS, Redis and port 443 and "
+            "6443 anywhere, as a model or a git server in the cluster: rules as of a NetworkPolicy."
+        ),
+    ] = []
     session_egress: Annotated[
         list[Open],
         Field(
-            description="What sessions may reach beside DNS, Redis and, without the proxy, "
-            "port 443 of public addresses: rules as of a NetworkPolicy."
+            description="What sessions may reach beside DNS, Redis and the credential proxy or, "
+            "without it, port 443 of public addresses: rules as of a NetworkPolicy."
         ),
     ] = []
     private: Annotated[

@@ -44,11 +44,12 @@ def bring_up(wanted: kind.Wanted) -> Login:
     kind.up(running, wanted)
     chosen = model.chosen()
     tags = images.ensure(running, with_model=chosen.scripted)
+    git_address = None
     if chosen.scripted:
         model.install(tags[images.MODEL])
-    release.install(release.values(tags, chosen, workers=wanted.nodes - 1))
-    if chosen.key:
-        apply(model.key_secret(release.KEY_SECRET, release.SESSIONS, chosen.key))
+        git_address = model.git_address()
+    apply(release.namespace(), *release.proxy_secrets(chosen))
+    release.install(release.values(tags, chosen, wanted.nodes - 1, git_address))
     url = f"http://127.0.0.1:{wanted.port}"
     with step("gateway and its admin"):
         _await_gateway(url)

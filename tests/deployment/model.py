@@ -8,14 +8,22 @@ from typing import Any, Final
 import yaml
 
 from deployment.images import MODEL
-from deployment.kube import apply
+from deployment.kube import apply, run_kubectl
 
 NAMESPACE: Final = "moorage-model"
 MODEL_PORT: Final = 8080
 GIT_PORT: Final = 8081
 SCRIPTED: Final = f"http://model.{NAMESPACE}:{MODEL_PORT}"
-SAMPLE: Final = f"http://git.{NAMESPACE}/sample.git"
+GIT_HOST: Final = f"git.{NAMESPACE}"
+SAMPLE: Final = f"http://{GIT_HOST}/sample.git"
 """A repository to clone, beside the scripted model."""
+
+FLEET: Final = f"http://{GIT_HOST}/private/fleet.git"
+"""Another, which asks who is there."""
+
+SCRIPTED_KEY: Final = "key-of-the-scripted-model"
+GIT_LOGIN: Final = {"username": "harbour-master", "password": "password-of-the-git-server"}
+"""These open nothing but the servers beside the scripted model: tests know what to look for."""
 
 KEY: Final = "ANTHROPIC_API_KEY"
 _ANTHROPIC: Final = "https://api.anthropic.com"
@@ -27,21 +35,17 @@ class Model:
     """Which model it is."""
 
     url: str
-    key: str | None = field(repr=False)
-    """Of the real model; None: the scripted one, which asks for none."""
-
-    @property
-    def scripted(self) -> bool:
-        """Whether it is the scripted one."""
-        return self.key is None
+    key: str = field(repr=False)
+    scripted: bool
+    """Whether it is the scripted one."""
 
 
 def chosen() -> Model:
     """Return the model that the environment asks for, as `make run` does."""
     key = os.environ.get(KEY)
     if not key:
-        return Model(SCRIPTED, None)
-    return Model(os.environ.get("ANTHROPIC_BASE_URL") or _ANTHROPIC, key)
+        return Model(SCRIPTED, SCRIPTED_KEY, scripted=True)
+    return Model(os.environ.get("ANTHROPIC_BASE_URL") or _ANTHROPIC, key, scripted=False)
 
 
 def install(tag: str) -> None:
@@ -51,14 +55,21 @@ def install(tag: str) -> None:
         if each["kind"] == "Deployment":
             for container in each["spec"]["template"]["spec"]["containers"]:
                 container["image"] = f"{MODEL}:{tag}"
-    apply(*objects)
+    users = {"users": ":".join(GIT_LOGIN.values())}
+    apply(*objects, secret("git-users", NAMESPACE, users))
 
 
-def key_secret(name: str, namespace: str, key: str) -> dict[str, Any]:
-    """Return the Secret with the real model's key."""
+def git_address() -> str:
+    """Return the address that the git server's name stands for."""
+    where = "--output=jsonpath={.spec.clusterIP}"
+    return run_kubectl("get", "service", "git", f"--namespace={NAMESPACE}", where)
+
+
+def secret(name: str, namespace: str, values: dict[str, str]) -> dict[str, Any]:
+    """Return a Secret."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": name, "namespace": namespace},
-        "stringData": {"api-key": key},
+        "stringData": values,
     }

@@ -11,14 +11,14 @@ from cluster.steps import run, step
 from cluster.tools import tool
 from deployment import diagnosis
 from deployment.images import CHART, MOORAGE
-from deployment.kube import apply
-from deployment.model import GIT_PORT, MODEL_PORT, Model
+from deployment.model import GIT_HOST, GIT_LOGIN, GIT_PORT, MODEL_PORT, Model, secret
 from deployment.model import NAMESPACE as MODEL_NAMESPACE
 
 NAME: Final = "moorage"
 NAMESPACE: Final = "moorage"
 SESSIONS: Final = "moorage-sessions"
 KEY_SECRET: Final = "moorage-model-key"
+GIT_SECRET: Final = "moorage-git"
 NODE_PORT: Final = 30080
 """The one that tests/cluster/kind.yaml leads to 127.0.0.1."""
 
@@ -29,7 +29,7 @@ SPARE_NODE: Final = f"{kind.NAME}-worker2"
 
 _NAMESPACES: Final = (NAMESPACE, MODEL_NAMESPACE)
 _PATIENCE: Final = "300s"
-_PARTS: Final = ("operator", "gateway", "recorder", "redis", "postgres")
+_PARTS: Final = ("operator", "gateway", "recorder", "proxy", "redis", "postgres")
 
 
 class NotReady(ClusterError):  # noqa: N818 - it says what is so
@@ -39,27 +39,27 @@ class NotReady(ClusterError):  # noqa: N818 - it says what is so
         super().__init__(f"{error}\nNot ready:\n{report}" if report else str(error))
 
 
-def values(tags: dict[str, str], model: Model, workers: int) -> dict[str, Any]:
-    """Return what the chart is told: everything else is its default."""
+def values(
+    tags: dict[str, str], model: Model, workers: int, git_address: str | None
+) -> dict[str, Any]:
+    """Return what the chart is told: everything else is its default.
+
+    ``git_address`` is that of the git server beside the scripted model, if there is one.
+    """
     wanted: dict[str, Any] = {part: {} for part in _PARTS}
     if workers:
         place = {"nodeSelector": {"kubernetes.io/hostname": CONTROL_PLANE_NODE}}
         wanted = {part: dict(place) for part in _PARTS}
     wanted["gateway"] |= _gateway()
+    wanted["proxy"] |= _proxy(git_address) if git_address else {}
     inside = [{"namespaceSelector": _named(MODEL_NAMESPACE)}]
     return wanted | {
         "images": {name.removeprefix("moorage-"): f"{name}:{tags[name]}" for name in MOORAGE},
-        "sessions": {
-            "namespace": SESSIONS,
-            "model": {
-                "url": model.url,
-                "keySecret": {"name": "" if model.scripted else KEY_SECRET},
-            },
-        },
+        "sessions": {"namespace": SESSIONS, "model": {"url": model.url}},
         # On one's own machine anybody may try an image of the agent, and choose the node.
         "admission": {"limits": {name: ["*"] for name in ("images", "nodeLabels", "tolerations")}},
         "networkPolicies": {
-            "sessionEgress": [{"to": inside, "ports": _ports(MODEL_PORT, GIT_PORT)}],
+            "proxyEgress": [{"to": inside, "ports": _ports(MODEL_PORT, GIT_PORT)}],
             "controlPlaneEgress": [{"to": inside, "ports": _ports(GIT_PORT)}],
         },
     }
@@ -77,6 +77,23 @@ def _gateway() -> dict[str, Any]:
     }
 
 
+def _proxy(git_address: str) -> dict[str, Any]:
+    """Return what the proxy is told of the git server: it is in the cluster, without TLS."""
+    return {
+        "gitCredentials": [{"url": f"http://{GIT_HOST}/private", "secret": GIT_SECRET}],
+        "config": {
+            "git": {"http_hosts": [GIT_HOST], "max_push_bytes": 8 << 20},
+            "egress": {"allowed_networks": [f"{git_address}/32"]},
+        },
+    }
+
+
+def proxy_secrets(model: Model) -> list[dict[str, Any]]:
+    """Return the keys of the model and of git: beside the proxy, in the release's namespace."""
+    key = secret(KEY_SECRET, NAMESPACE, {"api-key": model.key})
+    return [key, *([secret(GIT_SECRET, NAMESPACE, GIT_LOGIN)] if model.scripted else [])]
+
+
 def installed_values() -> dict[str, Any]:
     """Return what the chart was told at the last `up`."""
     told: dict[str, Any] = json.loads(_values_file().read_text())
@@ -91,7 +108,6 @@ def install(wanted: dict[str, Any]) -> None:
     """
     path = _values_file()
     path.write_text(json.dumps(wanted, indent=2))
-    apply(_namespace())
     with step(f"chart as the release {NAME}"):
         try:
             helm("upgrade", "--install", NAME, CHART, f"--values={path}")
@@ -115,7 +131,7 @@ def helm(action: str, *arguments: str | Path, wait: bool = True) -> None:
     )
 
 
-def _namespace() -> dict[str, Any]:
+def namespace() -> dict[str, Any]:
     """Return the namespace, held to what the chart's pods keep: Helm makes one without labels."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     metadata = {"name": NAMESPACE, "labels": labels}

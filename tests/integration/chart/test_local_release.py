@@ -14,7 +14,9 @@ TAGS = dict.fromkeys(MOORAGE, "0123456789ab")
 
 def rendered(helm: Helm, workers: int = 2) -> list[Manifest]:
     """Return the manifests of the release; the values' schema is closed, so none is misspelled."""
-    return helm.template(release.values(TAGS, model.chosen(), workers))
+    chosen = model.chosen()
+    address = "10.96.1.2" if chosen.scripted else None
+    return helm.template(release.values(TAGS, chosen, workers, address))
 
 
 def pods(manifests: list[Manifest]) -> dict[str, dict[str, Any]]:
@@ -42,12 +44,22 @@ def operator_environment(manifests: list[Manifest]) -> dict[str, str]:
     return told
 
 
-def test_the_scripted_model_needs_no_key(helm: Helm) -> None:
-    chosen = model.chosen()
-    assert chosen.scripted
-    told = "\n".join(operator_environment(rendered(helm)).values())
-    assert release.KEY_SECRET not in str(rendered(helm))
-    assert model.SCRIPTED in told
+def test_without_a_key_the_scripted_model_is_behind_the_proxy(helm: Helm) -> None:
+    assert model.chosen().scripted
+    told = operator_environment(rendered(helm))
+    assert model.SCRIPTED in told["MOORAGE_PROXY_MODEL__UPSTREAMS"]
+    assert told["MOORAGE_PROXY_EGRESS__ALLOWED_NETWORKS"] == "10.96.1.2/32"
+    assert "proxy" in told["MOORAGE_OPERATOR_POD__PROXY_URL"]
+    assert not [name for name in told if "MODEL_KEY" in name]
+
+
+def test_with_the_real_model_no_address_inside_is_allowed(
+    helm: Helm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(model.KEY, KEY)
+    told = operator_environment(rendered(helm))
+    assert "MOORAGE_PROXY_EGRESS__ALLOWED_NETWORKS" not in told
+    assert "MOORAGE_PROXY_GIT__HTTP_HOSTS" not in told
 
 
 @pytest.mark.parametrize(
@@ -69,8 +81,9 @@ def test_the_key_is_in_its_secret_alone(helm: Helm, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv(model.KEY, KEY)
     assert KEY not in str(rendered(helm))
     assert KEY not in repr(model.chosen())
-    secret = model.key_secret(release.KEY_SECRET, release.SESSIONS, KEY)
+    (secret,) = release.proxy_secrets(model.chosen())
     assert secret["stringData"] == {"api-key": KEY}
+    assert secret["metadata"] == {"name": release.KEY_SECRET, "namespace": release.NAMESPACE}
 
 
 def test_only_sessions_are_on_the_spare_node(helm: Helm) -> None:

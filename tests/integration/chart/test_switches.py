@@ -29,32 +29,28 @@ ADDED: list[tuple[Values, set[str]]] = [
         {"gateway": {"autoscaling": {"enabled": True}}},
         {"HorizontalPodAutoscaler/moorage-gateway", "PodDisruptionBudget/moorage-gateway"},
     ),
-    (
-        {"proxy": {"enabled": True}},
-        {
-            f"{kind}/moorage-proxy"
-            for kind in ("ConfigMap", "Deployment", "Service", "ServiceAccount", "NetworkPolicy")
-        }
-        | {f"{kind}/moorage-moorage-proxy" for kind in ("Role", "RoleBinding")},
-    ),
     ({"gateway": {"replicas": 2}}, {"PodDisruptionBudget/moorage-gateway"}),
     ({"operator": {"replicas": 2}}, {"PodDisruptionBudget/moorage-operator"}),
     ({"recorder": {"replicas": 2}}, {"PodDisruptionBudget/moorage-recorder"}),
+    ({"proxy": {"replicas": 2}}, {"PodDisruptionBudget/moorage-proxy"}),
     (
         {"serviceMonitor": {"enabled": True}},
         {
             f"{kind}/moorage-{component}"
-            for component in ("gateway", "operator", "recorder")
+            for component in ("gateway", "operator", "proxy", "recorder")
             for kind in ("ServiceMonitor",)
         }
-        | {f"Service/moorage-{each}-metrics" for each in ("gateway", "operator", "recorder")},
+        | {
+            f"Service/moorage-{each}-metrics"
+            for each in ("gateway", "operator", "proxy", "recorder")
+        },
     ),
     (
         {"sessions": {"additionalNamespaces": ["team-a"]}},
         {
             f"{kind}/moorage-moorage-{component}"
             for kind in ("Role", "RoleBinding")
-            for component in ("gateway", "operator")
+            for component in ("gateway", "operator", "proxy")
         }
         | {f"NetworkPolicy/moorage-moorage-{each}" for each in ("sessions", "sessions-open")}
         | {
@@ -80,6 +76,14 @@ REMOVED: list[tuple[Values, set[str]]] = [
         },
     ),
     ({"sessions": {"createNamespace": False}}, {"Namespace/moorage-sessions"}),
+    (
+        {"proxy": {"enabled": False}},
+        {
+            f"{kind}/moorage-proxy"
+            for kind in ("ConfigMap", "Deployment", "Service", "ServiceAccount", "NetworkPolicy")
+        }
+        | {f"{kind}/moorage-moorage-proxy" for kind in ("Role", "RoleBinding")},
+    ),
     (
         {"operator": {"seeNodes": False}},
         {
@@ -206,13 +210,31 @@ def test_images_are_pulled_as_told(helm: Helm) -> None:
     assert data["MOORAGE_OPERATOR_POD__PULL_SECRETS"] == "pull"
 
 
-def test_without_a_secret_agents_have_no_key(helm: Helm) -> None:
-    with_key = find(helm.template(), "ConfigMap", "operator")["data"]
-    assert with_key["MOORAGE_OPERATOR_POD__MODEL_KEY__SECRET"] == "moorage-model-key"
+def test_agents_have_a_key_only_without_the_proxy_and_with_a_secret(helm: Helm) -> None:
+    def told(**values: Any) -> dict[str, str]:
+        data: dict[str, str] = find(helm.template(values), "ConfigMap", "operator")["data"]
+        return data
+
+    proxied = told()
+    assert proxied["MOORAGE_OPERATOR_POD__PROXY_URL"] == "http://moorage-proxy.moorage.svc:8082"
+    assert not [name for name in proxied if "MODEL_KEY" in name]
+    keyed = told(proxy={"enabled": False})
+    assert keyed["MOORAGE_OPERATOR_POD__MODEL_KEY__SECRET"] == "moorage-model-key"
     model = {"url": "http://model.example.com", "keySecret": {"name": ""}}
-    without = find(helm.template({"sessions": {"model": model}}), "ConfigMap", "operator")["data"]
+    without = told(proxy={"enabled": False}, sessions={"model": model})
     assert without["MOORAGE_OPERATOR_POD__PROXY_URL"] == "http://model.example.com"
     assert not [name for name in without if "MODEL_KEY" in name]
+
+
+def test_what_the_proxy_may_reach_is_nobody_else_s(helm: Helm) -> None:
+    rule = {"ports": [{"protocol": "TCP", "port": 8080}]}
+    found = helm.template({"networkPolicies": {"proxyEgress": [rule]}})
+    having = [
+        each["metadata"]["name"]
+        for each in found
+        if each["kind"] == "NetworkPolicy" and rule in (each["spec"].get("egress") or [])
+    ]
+    assert having == ["moorage-proxy"]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +261,8 @@ def test_what_is_wanting_is_named(helm: Helm, values: Values, reason: str) -> No
         ({"gateway": {"config": {"log": {"level": "debug"}}}}, {"gateway", "recorder"}),
         ({"operator": {"config": {"log": {"level": "debug"}}}}, {"operator"}),
         ({"redis": {"maxMemory": "1gb"}}, {"redis"}),
-        ({"sessions": {"model": {"url": "https://model.example.com"}}}, {"operator"}),
+        ({"sessions": {"model": {"url": "https://model.example.com"}}}, {"proxy"}),
+        ({"proxy": {"config": {"log": {"level": "debug"}}}}, {"proxy"}),
         ({"networkPolicies": {"enabled": False}}, set()),
         ({"gateway": {"service": {"port": 80}}}, set()),
     ],
