@@ -91,6 +91,11 @@ e2e: $(STAMP) ## run the main job on a cluster of this machine, as `make up` mak
 	$(BIN)/pytest tests/e2e -n 4 -m "not alone" $(ARGS)
 	$(BIN)/pytest tests/e2e -m alone $(ARGS)
 
+.PHONY: test-isolation
+test-isolation: $(STAMP) ## have a hostile session try everything, on a cluster of this machine
+	$(BIN)/python -m deployment up --nodes=3
+	$(BIN)/pytest tests/isolation -n 0 $(ARGS)
+
 bench-cluster: $(STAMP) ## measure sessions on the cluster that `make up` made: ARGS="--quick"
 	$(BIN)/python -m performance.cluster $(ARGS)
 
