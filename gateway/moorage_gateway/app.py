@@ -1,8 +1,7 @@
 """The application: its routes, what surrounds them, and what it holds while it runs."""
 
-import gc
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
@@ -59,7 +58,6 @@ if TYPE_CHECKING:
 
 BASE = "/api/claude-code"
 AUTH = "/api/auth"
-_GC_THRESHOLD: Final = (10_000, 20, 50)
 _EXPOSED: Final = ("ETag", "X-Request-ID", *EXPOSED_HEADERS)
 """Headers of answers that pages of other origins may read."""
 
@@ -117,8 +115,7 @@ def create_app(
                 app.state.context = context
                 if app.state.studio is not None:
                     app.state.studio.open(context)
-                with settled_memory():
-                    yield
+                yield
         finally:
             if tracing is not None:
                 await tracing.close()
@@ -212,25 +209,6 @@ def _describe_status(router: APIRouter) -> None:
     for route in router.routes:
         if isinstance(route, APIRoute) and route.status_code is None:
             route.status_code = 200
-
-
-@contextmanager
-def settled_memory() -> Iterator[None]:
-    """Keep the garbage collector off what is there for good: modules, models, routes.
-
-    It stops the whole process while it looks, and there are more than 150,000 such objects: 80 to
-    220 ms each time, under load every few seconds, against 5 to 7 ms without them.
-    """
-    before = gc.get_threshold()
-    gc.enable()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLD)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:

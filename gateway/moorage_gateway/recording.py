@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from moorage_api.base import WireModel, now
-from moorage_gateway.app import BASE, settled_memory
+from moorage_gateway.app import BASE
 from moorage_gateway.context import OpenBackend
 from moorage_gateway.health.schemas import Live
 from moorage_gateway.health.service import HealthService
@@ -33,8 +33,7 @@ def create_recording(
         try:
             async with open_recording(settings, open_backend, clock, metrics, tracing) as recording:
                 app.state.context = recording
-                with settled_memory():
-                    yield
+                yield
         finally:
             if tracing is not None:
                 await tracing.close()

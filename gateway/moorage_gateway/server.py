@@ -7,8 +7,11 @@ for a bounded time, and the context is closed. A second SIGINT hurries.
 """
 
 import asyncio
+import gc
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, NoReturn
 
 import uvicorn
@@ -18,12 +21,18 @@ from moorage_gateway.context import Context
 from moorage_gateway.settings import Settings
 
 _LOOK_SECONDS: Final = 0.05
+_GC_THRESHOLD: Final = (10_000, 20, 50)
 
 
 class Server(uvicorn.Server):
     """A server that drains before it ends."""
 
     drain_seconds: float = 0.0
+
+    async def main_loop(self) -> None:
+        """Serve until it has to end."""
+        with settled_memory():
+            await super().main_loop()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End: streams, then new requests, then open ones (for a bounded time), then the rest."""
@@ -41,6 +50,25 @@ class Server(uvicorn.Server):
         # uvicorn's signal handler sets an attribute and no event.
         while loop.time() < end and not self.force_exit:  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+@contextmanager
+def settled_memory() -> Iterator[None]:
+    """Keep the garbage collector off what is there for good: modules, models, routes.
+
+    It stops the whole process while it looks, and there are more than 150,000 such objects: 80 to
+    220 ms each time, under load every few seconds, against 5 to 7 ms without them.
+    """
+    before = gc.get_threshold()
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLD)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def make_server(app: Starlette, settings: Settings) -> Server:

@@ -9,6 +9,7 @@ from typing import Final
 import httpx2
 
 from moorage_testing.controlplane.processes import Process, until
+from moorage_testing.http import http_client
 from moorage_testing.ports import free_port
 
 REPLICA: Final = "X-Replica"
@@ -78,7 +79,8 @@ class Caddy:
         def pending() -> str | None:
             self.process.require_running()
             try:
-                httpx2.get(self.url, timeout=5, trust_env=False)
+                with http_client(timeout=5) as client:
+                    client.get(self.url)
             except httpx2.HTTPError as error:
                 return type(error).__name__
             return None

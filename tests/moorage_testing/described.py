@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-import httpx2
 from redis.asyncio import Redis
 from schemathesis import Case
 from schemathesis.generation import GenerationMode
@@ -22,6 +21,7 @@ from moorage_testing.answering import answering, well
 from moorage_testing.gateway import state_of_runner
 from moorage_testing.gateway_process import gateway_process
 from moorage_testing.history import requested
+from moorage_testing.http import http_client
 from moorage_testing.live import publish
 from moorage_testing.operating.background import Background
 
@@ -107,9 +107,10 @@ class Caller:
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request that must succeed."""
-        answer = httpx2.request(
-            method, f"{self.url}{path}", json=body, headers=bearer(self.token), trust_env=False
-        )
+        with http_client() as client:
+            answer = client.request(
+                method, f"{self.url}{path}", json=body, headers=bearer(self.token)
+            )
         assert answer.is_success, answer.text
         return answer.json()
 
@@ -182,7 +183,8 @@ def _signed_in(url: str, name: str) -> str:
     """Return an access token."""
     path = "login" if name == "admin" else "register"
     body = {"email": _address(name), "password": PASSWORD}
-    answer = httpx2.post(f"{url}{AUTH}/{path}", json=body, trust_env=False, timeout=30)
+    with http_client(timeout=30) as client:
+        answer = client.post(f"{url}{AUTH}/{path}", json=body)
     assert answer.is_success, answer.text
     token: str = answer.json()["accessToken"]
     return token

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx2
 
+from moorage_testing.http import http_client
+
 BASE = "/api/claude-code"
 PATIENCE = 60.0
 """Seconds that anything may take before a test gives up: far more than it needs."""
@@ -36,7 +38,7 @@ class SessionsClient:
     patience = PATIENCE
 
     def __init__(self, url: str) -> None:
-        self.client = httpx2.Client(base_url=f"{url}{BASE}", timeout=PATIENCE, trust_env=False)
+        self.client = http_client(base_url=f"{url}{BASE}", timeout=PATIENCE)
 
     @property
     def output(self) -> str:

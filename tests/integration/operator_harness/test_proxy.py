@@ -10,6 +10,7 @@ import pytest
 from moorage_testing.controlplane.api import Api
 from moorage_testing.controlplane.plane import ControlPlane
 from moorage_testing.controlplane.processes import until
+from moorage_testing.http import http_client
 from moorage_testing.operating.background import Background
 from moorage_testing.operating.faults import (
     Answer,
@@ -47,7 +48,7 @@ class Asker:
 @pytest.fixture
 def asker(proxy: FaultyProxy, control_plane: ControlPlane, namespace: str) -> Iterator[Asker]:
     token = {"Authorization": f"Bearer {control_plane.administrator.token}"}
-    with httpx2.Client(base_url=proxy.url, headers=token, trust_env=False, timeout=10) as client:
+    with http_client(base_url=proxy.url, headers=token, timeout=10) as client:
         yield Asker(client, namespace)
 
 
@@ -65,7 +66,7 @@ def test_it_is_true_without_a_fault(asker: Asker, proxy: FaultyProxy) -> None:
 
 
 def test_who_has_no_token_is_refused_by_the_api_server(proxy: FaultyProxy) -> None:
-    with httpx2.Client(trust_env=False) as client:
+    with http_client() as client:
         assert client.get(f"{proxy.url}/api/v1/namespaces").status_code == 403
 
 

@@ -13,6 +13,7 @@ import httpx2
 from moorage_testing.controlplane import access
 from moorage_testing.controlplane.api import Account
 from moorage_testing.controlplane.processes import ROOT, Process, until
+from moorage_testing.http import http_client
 from moorage_testing.operating.process import through
 from moorage_testing.operating.rules import chart_rules
 from moorage_testing.operating.stage import Stage
@@ -39,9 +40,7 @@ class User:
 
     def __init__(self, url: str, token: str | None = None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx2.Client(
-            base_url=f"{url}{_API}", headers=headers, timeout=30, trust_env=False
-        )
+        self.http = http_client(base_url=f"{url}{_API}", headers=headers, timeout=30)
         self.token = token
 
     def get(self, path: str) -> Any:
@@ -140,7 +139,7 @@ class Gateway:
         def pending() -> str | None:
             self.process.require_running()
             try:
-                answer = httpx2.get(f"{self.url}{_API}/health/ready", timeout=5, trust_env=False)
+                answer = self._ask(f"{self.url}{_API}/health/ready")
             except httpx2.HTTPError as error:
                 return type(error).__name__
             return None if (answer.status_code == _WELL) is ready else answer.text
@@ -149,12 +148,17 @@ class Gateway:
 
     def metrics(self) -> str:
         """Return its metrics."""
-        return httpx2.get(self._metrics_url, timeout=5, trust_env=False).text
+        return self._ask(self._metrics_url).text
+
+    @staticmethod
+    def _ask(url: str) -> httpx2.Response:
+        with http_client(timeout=5) as client:
+            return client.get(url)
 
     def user(self, name: str) -> tuple[str, User]:
         """Log a user in, with a new account if need be; return their id, and them."""
         body = {"email": f"{name}@example.com", "password": PASSWORD}
-        with httpx2.Client(base_url=f"{self.url}/api/auth", timeout=30, trust_env=False) as auth:
+        with http_client(base_url=f"{self.url}/api/auth", timeout=30) as auth:
             answer = auth.post("/register", json=body)
             if not answer.is_success:
                 answer = auth.post("/login", json=body)

@@ -13,6 +13,7 @@ import httpx2
 import yaml
 
 from moorage_testing.controlplane.processes import Process, until
+from moorage_testing.http import http_client
 from moorage_testing.ports import free_port
 
 _DEADLINE: Final = 60.0
@@ -110,7 +111,7 @@ class Operator:
 
     def get(self, path: str) -> httpx2.Response:
         """Ask its own server."""
-        with httpx2.Client(trust_env=False, timeout=5) as client:
+        with http_client(timeout=5) as client:
             return client.get(f"{self.url}{path}")
 
     def metric(self, name: str, **labels: str) -> float:

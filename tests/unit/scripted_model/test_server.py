@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from moorage_scripted_model import Cut, Fail, RunningModel, Step, Text, running_model, script_prompt
+from moorage_testing.http import http_client
 
 from .builders import body, user
 
@@ -20,7 +21,7 @@ HELLO = Step.of(Text(text="Hello, this is the scripted model."), chunk=5)
 
 @pytest.fixture
 def client(model: RunningModel) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=model.url, trust_env=False, timeout=10) as opened:
+    with http_client(base_url=model.url, timeout=10) as opened:
         yield opened
 
 
@@ -113,7 +114,7 @@ def test_statistics_say_what_the_model_saw(client: httpx2.Client, model: Running
 
 def test_sigterm_ends_it_at_once_even_while_it_streams() -> None:
     slow = Step.of(Text(text="x" * 1000), chunk=1, pause_ms=1000)
-    with running_model() as running, httpx2.Client(trust_env=False) as client:
+    with running_model() as running, http_client() as client:
         request = body(user(script_prompt([slow])), stream=True)
         with client.stream("POST", f"{running.url}/v1/messages", json=request) as answer:
             lines = answer.iter_lines()
