@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from moorage_api.base import now
 from moorage_gateway.accounts import endpoints as accounts
@@ -125,14 +127,13 @@ def create_app(
         version=version("moorage"),
         description="Claude Code sessions, steered over HTTP.",
         lifespan=lifespan,
+        routes=list(_routes()),
         redirect_slashes=False,
-        generate_unique_id_function=operation_id,
         openapi_url=f"{BASE}/openapi.json",
         docs_url=None,
         redoc_url=None,
         middleware=surroundings(settings, metrics, tracing, templates),
     )
-    _include_routers(app)
     app.state.studio = _studio(app, settings)
     app.state.open_routes = open_routes(app)
     templates |= route_templates(app)
@@ -170,19 +171,23 @@ def surroundings(
     ]
 
 
-def _include_routers(app: FastAPI) -> None:
+@cache
+def _routes() -> Sequence[BaseRoute]:
+    """Return all routes, made once: of an application's making their models take the most."""
+    api = APIRouter(generate_unique_id_function=operation_id)
     for base, router in open_routers():
         _describe_status(router)
-        app.include_router(router, prefix=base)
+        api.include_router(router, prefix=base)
     for base, group in ((BASE, routers()), (AUTH, account_routers())):
         for router in group:
             _describe_status(router)
-            app.include_router(
+            api.include_router(
                 router,
                 prefix=base,
                 dependencies=[Depends(limited)],
                 responses=error_responses(401, 429),
             )
+    return tuple(api.routes)
 
 
 def _traced(tracing: Tracing | None, templates: Mapping[int, str]) -> list[Middleware]:

@@ -87,6 +87,11 @@ class Wire:
         pairs = (line.partition(":") for line in lines)
         return int(first.split()[1]), {name.lower(): value.strip() for name, _, value in pairs}
 
+    async def until(self, said: bytes) -> None:
+        """Read until this has come."""
+        async with asyncio.timeout(LIMIT):
+            await self._reader.readuntil(said)
+
     async def until_end(self) -> bytes:
         """Return what comes until the server closes the connection."""
         async with asyncio.timeout(LIMIT):

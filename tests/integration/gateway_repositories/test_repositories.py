@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from moorage_gateway.auth.principal import LOCAL, Principal, current_principal
+from moorage_gateway.auth.principal import LOCAL, Principal
 from moorage_gateway.repositories.branches import BranchesUnknown, list_branches
 from moorage_gateway.settings import Settings
 from moorage_testing.gateway import Gateway, running_gateway, settings_for
@@ -37,9 +38,21 @@ async def gateway(
         yield running
 
 
+class Sender:
+    """Who sends every request from now on, in the place of an authenticator."""
+
+    def __init__(self, principal: Principal) -> None:
+        self.authenticator = self
+        self._principal = principal
+
+    async def authenticate(self, authorization: str | None) -> Principal:
+        return self._principal
+
+
 def become(gateway: Gateway, principal: Principal) -> None:
     """Have requests come from ``principal``."""
-    gateway.app.dependency_overrides[current_principal] = lambda: principal
+    logins: Any = Sender(principal)
+    gateway.app.state.context = replace(gateway.context, logins=logins)
 
 
 async def names(gateway: Gateway) -> list[str]:
