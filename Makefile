@@ -12,8 +12,6 @@ ARGS ?=
 NODES ?= 3
 REPO ?=
 PROMPT ?=
-# Compiled code is kept: else each process that a test starts compiles all of ours again.
-unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run check generate format client test bench bench-operator bench-proxy bench-gateway lock lock-images images sbom \
 	install clean cluster-up cluster-down cluster-test
