@@ -206,7 +206,7 @@ def test_a_new_version_rolls_what_is_new_and_leaves_sessions_alone(
 
 def test_from_the_bundled_stores_to_others_and_back(installed: Installed) -> None:
     own = {key: EVERYTHING[key] for key in ("redis", "postgres")}
-    assert installed.rolled_by(own) == {"gateway", "operator", "recorder"}
+    assert installed.rolled_by(own) == {"gateway", "operator", "proxy", "recorder"}
     assert not {"redis", "postgres"} & installed.generations().keys()
     installed.helm_run("upgrade", DEFAULTS)
     assert {"redis", "postgres"} <= installed.generations().keys()
