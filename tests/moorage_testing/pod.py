@@ -72,11 +72,14 @@ def agent_image() -> Iterator[Image]:
         shutil.copytree(
             source, folder / "lib/moorage_agent", ignore=shutil.ignore_patterns("__pycache__")
         )
+        python = _find_python()
+        # As the image has it: nobody who runs it may write there, and the shim starts often.
+        subprocess.run([python, "-m", "compileall", "-q", folder / "lib"], check=True)
         claude = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
         if not _open_to_all(claude):
             claude = Path(shutil.copy(claude, folder / "claude"))
             claude.chmod(0o755)
-        yield Image(folder, _find_python(), claude)
+        yield Image(folder, python, claude)
     finally:
         shutil.rmtree(folder)
 
