@@ -81,6 +81,8 @@ class Context:
 
     settings: Settings
     engine: AsyncEngine
+    # The same connections, for what only reads.
+    reads: AsyncEngine
     redis: Redis
     files: RunnerFiles
     # None: nobody logs in.

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, ScalarSelect, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.inbox import Input, encode_input
@@ -39,21 +39,20 @@ async def deliver(relay: Relay, session_id: str) -> None:
         log.warning("input is sent later", session=session_id, reason=type(error).__name__)
 
 
-async def waiting_prompts(connection: AsyncConnection, session_ids: list[str]) -> dict[str, str]:
-    """Return, for each of the sessions that has one, the first message no runner took yet."""
-    if not session_ids:
-        return {}
-    query = (
-        select(inputs.c.session_id, inputs.c.id)
+def first_waiting(session_id: ColumnElement[str]) -> ScalarSelect[str]:
+    """Return the question for a session's first message that no runner took yet."""
+    return (
+        select(inputs.c.id)
         .join(
             messages,
             (messages.c.session_id == inputs.c.session_id) & (messages.c.id == inputs.c.id),
         )
         .where(
-            inputs.c.session_id.in_(session_ids),
+            inputs.c.session_id == session_id,
             inputs.c.done_at.is_(None),
             messages.c.taken_at.is_(None),
         )
-        .order_by(inputs.c.sequence.desc())
+        .order_by(inputs.c.sequence)
+        .limit(1)
+        .scalar_subquery()
     )
-    return {row.session_id: row.id for row in await connection.execute(query)}

@@ -23,7 +23,7 @@ from moorage_gateway.auth.logins import open_logins
 from moorage_gateway.backends.interface import SessionBackend
 from moorage_gateway.background import Background, Supervisor
 from moorage_gateway.context import Accounts, Context, OpenBackend, Recording
-from moorage_gateway.db.engine import open_engine
+from moorage_gateway.db.engine import open_engine, reading
 from moorage_gateway.dead_letters.collector import Collector
 from moorage_gateway.dead_letters.ledger import JobLedger
 from moorage_gateway.files.client import RunnerFiles
@@ -202,6 +202,7 @@ async def open_context(
         yield Context(
             settings=settings,
             engine=engine,
+            reads=reading(engine),
             redis=redis,
             backend=backend,
             relay=relay,

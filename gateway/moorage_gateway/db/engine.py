@@ -123,6 +123,17 @@ def _connect_arguments(settings: DatabaseSettings) -> dict[str, Any]:
     }
 
 
+def reading(engine: AsyncEngine) -> AsyncEngine:
+    """Return the engine's connections for statements that only read, each by itself.
+
+    They see what was committed before each of them, as in a transaction of their own; on PostgreSQL
+    without one, which would be two more round trips each time.
+    """
+    if engine.dialect.name == "sqlite":
+        return engine  # begins none before it writes
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
 @asynccontextmanager
 async def open_engine(url: str, settings: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
     """Yield an engine that is disposed of at the end.

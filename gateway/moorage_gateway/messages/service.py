@@ -72,7 +72,7 @@ class MessageService:
         return KeyUse(self.principal.user_id, f"messages:{session_id}", key, digest)
 
     async def _standing(self, session_id: str, use: KeyUse) -> SentMessage | None:
-        async with self.context.engine.connect() as connection:
+        async with self.context.reads.connect() as connection:
             claim = await KeyRepository(connection).find(use, self.context.clock())
             return None if claim is None else await _sent(connection, session_id, use, claim)
 
@@ -94,9 +94,7 @@ class MessageService:
                 claim = await KeyRepository(connection).claim(use, new.id, moment, keep)
                 if not claim.is_new:  # another request with the same key was faster
                     return await _sent(connection, new.session_id, use, claim)
-            sessions = SessionRepository(connection)
-            await sessions.add(row_for(session, moment))
-            await sessions.change(new.session_id, {"last_accessed_at": moment})
+            await SessionRepository(connection).access(row_for(session, moment), moment)
             await MessageRepository(connection).add(new)
             await outbox.put(connection, new.session_id, prompt, moment)
             act = Act(Action.MESSAGE_SEND, new.id, session_id=new.session_id)
@@ -112,9 +110,11 @@ class MessageService:
     async def read(self, session: ClaudeSession, query: MessageQuery) -> Conversation:
         """Return a part of the conversation."""
         session_id = id_of(session)
-        # One after the other: who is told that the turn has ended must get all of it.
-        standing = await SessionService(self.context, self.principal).describe(session)
-        heads, children = await self._rows(session_id, query)
+        async with self.context.reads.connect() as connection:
+            # One after the other: who is told that the turn has ended must get all of it.
+            sessions = SessionService(self.context, self.principal)
+            standing = await sessions.read(connection, session)
+            heads, children = await _rows(connection, session_id, query)
         shown = heads[: query.limit]
         return Conversation(
             messages=nest(session_id, shown, children),
@@ -128,21 +128,24 @@ class MessageService:
             has_more=len(heads) > len(shown),
         )
 
-    async def _rows(
-        self, session_id: str, query: MessageQuery
-    ) -> tuple[list[MessageRow], list[MessageRow]]:
-        async with self.context.engine.connect() as connection:
-            repository = MessageRepository(connection)
-            after = None
-            if query.after is not None:
-                known = await repository.get(session_id, query.after)
-                if known is None:
-                    raise RequestInvalid([Mistake("after", "there is no message with this id")])
-                after = known.position
-            limit = None if query.limit is None else query.limit + 1
-            heads = await repository.heads(session_id, after, limit)
-            turns = [head.id for head in heads[: query.limit]]
-            return heads, await repository.children(session_id, turns)
+
+async def _rows(
+    connection: AsyncConnection, session_id: str, query: MessageQuery
+) -> tuple[list[MessageRow], list[MessageRow]]:
+    """Return the user's messages, one more than asked for, and what answers them."""
+    repository = MessageRepository(connection)
+    if query.after is None and query.limit is None:
+        return await repository.all(session_id)
+    after = None
+    if query.after is not None:
+        known = await repository.get(session_id, query.after)
+        if known is None:
+            raise RequestInvalid([Mistake("after", "there is no message with this id")])
+        after = known.position
+    limit = None if query.limit is None else query.limit + 1
+    heads = await repository.heads(session_id, after, limit)
+    turns = [head.id for head in heads[: query.limit]]
+    return heads, await repository.children(session_id, turns)
 
 
 async def _sent(

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.base import now
 from moorage_api.redis_client import FAILURES, Backoff
+from moorage_gateway.db.engine import reading
 from moorage_gateway.logs import trace
 from moorage_gateway.metrics.instruments import RelayMetrics
 from moorage_gateway.relay.inbox import Inbox, Print
@@ -49,7 +50,7 @@ class Relay:
         metrics: RelayMetrics | None = None,
     ) -> None:
         self._redis = redis
-        self._engine = engine
+        self._reads = reading(engine)
         self._clock = clock
         self._metrics = metrics or RelayMetrics()
         self.marks = Marks(engine, clock)
@@ -93,7 +94,7 @@ class Relay:
             return
 
     async def _sweep(self) -> None:
-        async with self._engine.connect() as connection:
+        async with self._reads.connect() as connection:
             waiting = await sessions_waiting(connection)
         self._seen = {key: self._seen[key] for key in waiting if key in self._seen}
         for session_id in waiting:
@@ -116,7 +117,7 @@ class Relay:
             if state is not None and state == self._seen.get(session_id):
                 return
             await self.marks.write()
-            async with self._engine.connect() as connection:
+            async with self._reads.connect() as connection:
                 rows = await waiting_inputs(
                     connection, session_id, above=-1, limit=10 * _AT_ONCE, unsent_only=False
                 )
@@ -150,7 +151,7 @@ class Relay:
         return True
 
     async def _page(self, session_id: str, above: int, *, unsent_only: bool) -> list[Waiting]:
-        async with self._engine.connect() as connection:
+        async with self._reads.connect() as connection:
             return await waiting_inputs(
                 connection, session_id, above=above, limit=_AT_ONCE, unsent_only=unsent_only
             )

@@ -3,19 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.events import TurnOutcome
 from moorage_api.resources import ClaudeSession
 from moorage_gateway.backends.interface import creation_id_of
-from moorage_gateway.db.statements import insert_once
+from moorage_gateway.db.statements import insert_once, upsert
 from moorage_gateway.db.tables import sessions, turns
-from moorage_gateway.outbox import waiting_prompts
+from moorage_gateway.outbox import first_waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +36,27 @@ class SessionRow:
 
 
 _COLUMNS = [sessions.c[name] for name in SessionRow.__slots__]
+_OUTCOME: Final = (
+    select(turns.c.outcome)
+    .where(turns.c.session_id == sessions.c.id)
+    .order_by(turns.c.ended_at.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_RECORDED: Final = select(*_COLUMNS, first_waiting(sessions.c.id), _OUTCOME).where(
+    sessions.c.id.in_(bindparam("ids", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the database knows of some sessions."""
+    """What the database knows of a session."""
 
-    rows: Mapping[str, SessionRow]
-    waiting: Mapping[str, str]
-    outcomes: Mapping[str, TurnOutcome]
+    row: SessionRow
+    waiting: str | None = None
+    """The first message that no runner took yet."""
+    outcome: TurnOutcome | None = None
+    """How the last turn ended."""
 
 
 class SessionRepository:
@@ -62,8 +72,9 @@ class SessionRepository:
 
     async def get(self, session_id: str) -> SessionRow | None:
         """Return the row, if there is one."""
-        found = await self._rows([session_id])
-        return found.get(session_id)
+        query = select(*_COLUMNS).where(sessions.c.id == session_id)
+        row = (await self._connection.execute(query)).first()
+        return None if row is None else SessionRow(*row)
 
     async def of_creation(self, creation_id: str) -> SessionRow | None:
         """Return the row of the session that was created under this id, if there is one."""
@@ -96,27 +107,26 @@ class SessionRepository:
 
     async def _put(self, values: Mapping[str, Any]) -> None:
         """Write a row; where there is one with its id, what only a request could know."""
-        sqlite = self._connection.dialect.name == "sqlite"
-        statement = (sqlite_insert if sqlite else postgresql_insert)(sessions).values(**values)
         known = ("creation_id", "context", "metadata", "project_path", "run_requested_at")
-        await self._connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["id"], set_={name: statement.excluded[name] for name in known}
-            )
-        )
+        await upsert(self._connection, sessions, values, changed=known)
+
+    async def access(self, row: SessionRow, moment: datetime) -> None:
+        """Note that the session is used now; insert ``row`` if there is none."""
+        values = {name: getattr(row, name) for name in SessionRow.__slots__}
+        values["last_accessed_at"] = moment
+        await upsert(self._connection, sessions, values, changed=("last_accessed_at",))
 
     async def unmade(self) -> list[str]:
         """Return the creations whose session is not known to be there yet."""
         query = select(sessions.c.id).where(sessions.c.id == sessions.c.creation_id)
         return list((await self._connection.scalars(query)).all())
 
-    async def recorded(self, session_ids: Sequence[str]) -> Recorded:
-        """Return what is known of these sessions."""
-        return Recorded(
-            rows=await self._rows(session_ids),
-            waiting=await waiting_prompts(self._connection, list(session_ids)),
-            outcomes=await self._outcomes(session_ids),
-        )
+    async def recorded(self, session_ids: Sequence[str]) -> dict[str, Recorded]:
+        """Return what is known of these sessions, of those that have a row."""
+        if not session_ids:
+            return {}
+        found = await self._connection.execute(_RECORDED, {"ids": list(session_ids)})
+        return {row.id: Recorded(SessionRow(*row[:-2]), *row[-2:]) for row in found}
 
     async def archived_ids(self) -> frozenset[str]:
         """Return the ids of all archived sessions."""
@@ -143,22 +153,3 @@ class SessionRepository:
     async def remove(self, session_id: str) -> None:
         """Delete the row with everything that hangs on it."""
         await self._connection.execute(delete(sessions).where(sessions.c.id == session_id))
-
-    async def _rows(self, session_ids: Sequence[str]) -> dict[str, SessionRow]:
-        query = select(*_COLUMNS).where(sessions.c.id.in_(session_ids))
-        return {
-            row["id"]: SessionRow(**row)
-            for row in (await self._connection.execute(query)).mappings()
-        }
-
-    async def _outcomes(self, session_ids: Sequence[str]) -> dict[str, TurnOutcome]:
-        last = (
-            select(turns.c.outcome)
-            .where(turns.c.session_id == sessions.c.id)
-            .order_by(turns.c.ended_at.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        query = select(sessions.c.id, last.label("outcome")).where(sessions.c.id.in_(session_ids))
-        found = await self._connection.execute(query)
-        return {row.id: row.outcome for row in found if row.outcome is not None}

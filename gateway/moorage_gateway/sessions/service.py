@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.resources import ClaudeSession
 from moorage_gateway.audit.acts import Act, Action, Outcome
@@ -53,39 +54,37 @@ class SessionService:
 
     async def find(self, query: SessionQuery) -> SessionPage:
         """Return the sessions that ``query`` asks for."""
-        async with self.context.engine.connect() as connection:
+        async with self.context.reads.connect() as connection:
             archived = await SessionRepository(connection).archived_ids()
-        found = select(visible_sessions(self.context.backend, self.principal), archived, query)
-        page = found[query.offset : query.offset + query.limit]
-        return SessionPage(sessions=await self._views(page), **query.of(len(found)))
+            found = select(visible_sessions(self.context.backend, self.principal), archived, query)
+            page = found[query.offset : query.offset + query.limit]
+            views = await self._views(connection, page)
+        return SessionPage(sessions=views, **query.of(len(found)))
 
     async def describe(self, session: ClaudeSession) -> SessionView:
         """Return the session as clients see it."""
-        (found,) = await self._views([session])
+        async with self.context.reads.connect() as connection:
+            return await self.read(connection, session)
+
+    async def read(self, connection: AsyncConnection, session: ClaudeSession) -> SessionView:
+        """Return the session as clients see it, for who reads more on this connection."""
+        (found,) = await self._views(connection, [session])
         return found
 
-    async def _views(self, sessions: Sequence[ClaudeSession]) -> list[SessionView]:
+    async def _views(
+        self, connection: AsyncConnection, sessions: Sequence[ClaudeSession]
+    ) -> list[SessionView]:
         ids = [id_of(session) for session in sessions]
         recorded, live = await asyncio.gather(
-            self._recorded(ids), read_live(self.context.redis, ids)
+            SessionRepository(connection).recorded(ids), read_live(self.context.redis, ids)
         )
         moment = self.context.clock()
-        return [
-            view(
-                Known(
-                    session=session,
-                    row=recorded.rows.get(session_id) or row_for(session, moment),
-                    live=(live or {}).get(session_id, NOTHING),
-                    waiting=recorded.waiting.get(session_id),
-                    outcome=recorded.outcomes.get(session_id),
-                )
-            )
-            for session_id, session in zip(ids, sessions, strict=True)
-        ]
-
-    async def _recorded(self, ids: Sequence[str]) -> Recorded:
-        async with self.context.engine.connect() as connection:
-            return await SessionRepository(connection).recorded(ids)
+        views = []
+        for session_id, session in zip(ids, sessions, strict=True):
+            stored = recorded.get(session_id) or Recorded(row_for(session, moment))
+            facts = (live or {}).get(session_id, NOTHING)
+            views.append(view(Known(session, stored.row, facts, stored.waiting, stored.outcome)))
+        return views
 
     async def patch(self, session: ClaudeSession, request: PatchSession) -> SessionView:
         """Change what the client keeps with the session."""

@@ -3,6 +3,8 @@
 import uuid
 from dataclasses import dataclass
 
+from sqlalchemy import literal, select
+
 from moorage_api.inbox import Interrupt, SetMode, SetModel
 from moorage_api.resources import ClaudeSession, Phase
 from moorage_api.resources.parts import PermissionMode
@@ -65,8 +67,9 @@ class SteeringService:
         facts = (await read_live(self.context.redis, [session_id]) or {}).get(session_id, NOTHING)
         if facts.state is not None and facts.state.turn_id is not None:
             return facts.state.turn_id
-        async with self.context.engine.connect() as connection:
-            return (await outbox.waiting_prompts(connection, [session_id])).get(session_id)
+        query = select(outbox.first_waiting(literal(session_id)))
+        async with self.context.reads.connect() as connection:
+            return (await connection.execute(query)).scalar()
 
 
 def _act(session_id: str, value: Steering) -> Act:

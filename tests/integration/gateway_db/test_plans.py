@@ -102,9 +102,10 @@ QUERIES: Final[dict[str, Query]] = {
     "sessions unmade": lambda c: SessionRepository(c).unmade(),
     "session removed": lambda c: SessionRepository(c).remove(ONE),
     # History.
+    "messages": lambda c: MessageRepository(c).all(ONE),
     "heads": lambda c: MessageRepository(c).heads(ONE, None, 101),
     "heads after one": lambda c: MessageRepository(c).heads(ONE, 1600, 101),
-    "heads, all": lambda c: MessageRepository(c).heads(ONE, None, None),
+    "heads after one, all": lambda c: MessageRepository(c).heads(ONE, 1600, None),
     "children": lambda c: MessageRepository(c).children(ONE, TURNS),
     "message": lambda c: MessageRepository(c).get(ONE, turn_id(1500)),
     "message written": lambda c: MessageRepository(c).add(_NEW),

@@ -9,6 +9,7 @@ from typing import Final
 
 from moorage_gateway.app import BASE
 from performance.figures import Figure, Measured, at_least, at_most
+from performance.gateway.recording import take_messages
 from performance.gateway.stage import Serving
 from performance.generator import Json, generating
 from performance.toolchain import load_generator
@@ -73,6 +74,7 @@ def requests(serving: Serving, kind: Kind, length: Length) -> Measured:
 
 
 def _run(serving: Serving, kind: Kind, length: Length, rate: float) -> Json:
+    take_messages(serving)
     listed = serving.stage.folder / "sessions.txt"
     listed.write_text("\n".join(serving.sessions))
     flags = {

@@ -8,11 +8,12 @@ from functools import partial
 from typing import Final
 
 from redis.asyncio import Redis
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from moorage_api.base import now
 from moorage_gateway.db.engine import make_engine
-from moorage_gateway.db.tables import checkpoints
+from moorage_gateway.db.tables import checkpoints, inputs, messages
 from moorage_gateway.settings import DatabaseSettings
 from moorage_testing.history import asked, said
 from moorage_testing.live import publish
@@ -29,6 +30,11 @@ _TEXT: Final = "The lamp's test waits for the time of day. " * 5
 def fill_histories(serving: Serving) -> None:
     """Have 50 questions with an answer each recorded for every session."""
     asyncio.run(_fill(serving))
+
+
+def take_messages(serving: Serving) -> None:
+    """Have all messages that wait be taken, as runners take them: none is looked after again."""
+    asyncio.run(_take(serving))
 
 
 def lag(serving: Serving, seconds: float) -> Measured:
@@ -55,6 +61,15 @@ async def _fill(serving: Serving) -> None:
             events = [one for turn in turns for one in (asked(turn, _TEXT), said(turn, 1, _TEXT))]
             written = await publish(redis, session_id, *events)
             await _until_at(engine, session_id, written[-1])
+
+
+async def _take(serving: Serving) -> None:
+    async with _parts(serving) as (_, engine), engine.begin() as connection:
+        moment = now()
+        waits = inputs.c.done_at.is_(None)
+        await connection.execute(update(inputs).where(waits).values(sent_at=moment, done_at=moment))
+        untaken = messages.c.taken_at.is_(None)
+        await connection.execute(update(messages).where(untaken).values(taken_at=moment))
 
 
 async def _lag(serving: Serving, seconds: float) -> tuple[list[float], int, int]:
