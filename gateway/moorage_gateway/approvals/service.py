@@ -100,6 +100,7 @@ class ApprovalService:
     ) -> tuple[ApprovalRow, bool]:
         session_id, moment = id_of(session), self.context.clock()
         async with self.context.engine.begin() as connection:
+            await SessionRepository(connection).keep([session_id])
             repository = ApprovalRepository(connection)
             first = not session.status.phase.finished and await repository.decide(
                 session_id, decision, self.principal.user_id, moment
