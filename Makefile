@@ -13,12 +13,9 @@ NODES ?= 3
 REPO ?=
 PROMPT ?=
 
-.PHONY: help run check generate format client test bench bench-operator bench-proxy bench-gateway lock lock-images images sbom \
+.PHONY: help run check generate format client test soak bench bench-operator bench-proxy bench-gateway lock lock-images images sbom \
 	install clean cluster-up cluster-down cluster-test
 .DEFAULT_GOAL := help
-
-# With it every process that a test or a bench starts would compile all libraries anew: 2.5 s each.
-unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -56,6 +53,10 @@ check: $(STAMP) generate ## lint, check types and layers, and that generated fil
 
 test: $(STAMP) ## run unit and integration tests: ARGS="-k name"
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	$(if $(ARGS),,@$(MAKE) --no-print-directory soak)
+
+soak: $(STAMP) ## hold 500 streams while replicas restart; whole runs of `make test` end with it
+	$(BIN)/pytest -m soak tests/integration/gateway_replicas
 
 client: $(STAMP) ## generate and build the TypeScript client into dist/typescript
 	$(BIN)/python -m moorage_testing.typescript build dist/typescript

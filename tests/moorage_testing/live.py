@@ -253,6 +253,7 @@ class SseClient:
         self.status = status
         self.head = head
         self.last_id: str | None = None
+        self.retry_ms: int | None = None
         self.comments: list[str] = []
         self.seen_ids: list[str] = []
         self._reader = reader
@@ -303,6 +304,8 @@ class SseClient:
         if "id" in fields:
             self.last_id = fields["id"]
             self.seen_ids.append(fields["id"])
+        if "retry" in fields:
+            self.retry_ms = int(fields["retry"])
         if "data" not in fields:
             return None
         return Received(fields.get("id"), fields["event"], json.loads(fields["data"]))
@@ -331,12 +334,20 @@ async def connect(
     raw.setblocking(False)
     if receive_buffer is not None:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
+    try:
+        await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
+    except BaseException:
+        raw.close()
+        raise
     reader, writer = await asyncio.open_connection(sock=raw, limit=2**16)
     header = f"Last-Event-ID: {last_id}\r\n" if last_id is not None else ""
     header += f"Authorization: Bearer {token}\r\n" if token is not None else ""
     writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n".encode())
-    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LIMIT)).decode()
+    try:
+        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LIMIT)).decode()
+    except BaseException:
+        writer.transport.abort()
+        raise
     return SseClient(reader, writer, int(head.split()[1]), head)
 
 

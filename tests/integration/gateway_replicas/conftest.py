@@ -99,6 +99,11 @@ async def kill(replica: Gateway) -> None:
     await asyncio.to_thread(replica.process.kill)
 
 
+async def start(replica: Gateway) -> None:
+    """Start a replica again; return when it is ready."""
+    await asyncio.to_thread(replica.start)
+
+
 @pytest.fixture(scope="package")
 def scene(
     control_plane: ControlPlane,
