@@ -85,26 +85,26 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    del arguments
     _collect_later()
+    if not _finds_cluster(settings):
+        return _BAD_USAGE
     from moorage_gateway.app import create_app  # noqa: PLC0415 - slow to import
     from moorage_gateway.backends.kubernetes import open_kubernetes  # noqa: PLC0415
     from moorage_gateway.server import serve  # noqa: PLC0415
 
-    del arguments
-    if not _finds_cluster(settings):
-        return _BAD_USAGE
     return serve(create_app(settings, open_kubernetes), settings)
 
 
 def _record(settings: Settings, arguments: argparse.Namespace) -> int:
+    del arguments
     _collect_later()
+    if not _finds_cluster(settings):
+        return _BAD_USAGE
     from moorage_gateway.backends.kubernetes import open_kubernetes  # noqa: PLC0415
     from moorage_gateway.recording import create_recording  # noqa: PLC0415 - slow to import
     from moorage_gateway.server import serve  # noqa: PLC0415
 
-    del arguments
-    if not _finds_cluster(settings):
-        return _BAD_USAGE
     return serve(create_recording(settings, open_kubernetes), settings)
 
 
