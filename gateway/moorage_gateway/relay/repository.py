@@ -5,11 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import Integer, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_gateway.db.tables import inputs
 
+# Made once: to make a statement takes longer than to send it.
+_WAITING: Final = (
+    select(inputs.c.sequence, inputs.c.id, inputs.c.body, inputs.c.sent_at)
+    .where(
+        inputs.c.session_id == bindparam("session"),
+        inputs.c.done_at.is_(None),
+        inputs.c.sequence > bindparam("above"),
+    )
+    .order_by(inputs.c.sequence)
+    .limit(bindparam("at_most", type_=Integer))
+)
+_UNSENT: Final = _WAITING.where(inputs.c.sent_at.is_(None))
 _LASTING: Final = ('"type":"prompt"', '"type":"decision"')
 
 
@@ -70,23 +82,11 @@ async def waiting_inputs(
     unsent_only: bool,
 ) -> list[Waiting]:
     """Return the next inputs of a session that are not done, in their order."""
-    conditions: list[ColumnElement[bool]] = [
-        inputs.c.session_id == session_id,
-        inputs.c.done_at.is_(None),
-        inputs.c.sequence > above,
-    ]
-    if unsent_only:
-        conditions.append(inputs.c.sent_at.is_(None))
-    query = (
-        select(inputs.c.sequence, inputs.c.id, inputs.c.body, inputs.c.sent_at)
-        .where(*conditions)
-        .order_by(inputs.c.sequence)
-        .limit(limit)
+    found = await connection.execute(
+        _UNSENT if unsent_only else _WAITING,
+        {"session": session_id, "above": above, "at_most": limit},
     )
-    return [
-        Waiting(row.sequence, row.id, row.body, row.sent_at is not None)
-        for row in await connection.execute(query)
-    ]
+    return [Waiting(row.sequence, row.id, row.body, row.sent_at is not None) for row in found]
 
 
 async def mark_sent(connection: AsyncConnection, rows: Sequence[Waiting], moment: datetime) -> None:
