@@ -131,7 +131,7 @@ lock-images: $(STAMP) ## take what each image needs from requirements/dev.txt
 images: ## build the four images, and say how big each is, with docker, podman or buildah: TAG=... ARGS="moorage-agent"
 	@scripts/images $(ARGS)
 
-sbom: ## write what is in each of those images to dist/sbom, with syft: TAG=... ARGS="moorage-agent"
+sbom: $(STAMP) ## write what is in each of those images to dist/sbom, with syft: TAG=... ARGS="moorage-agent"
 	@scripts/sbom $(ARGS)
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

@@ -119,6 +119,7 @@ TOOLS: Final = {
             "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
             "1 minute",
         ),
+        Tool("syft", "syft", "github.com/anchore/syft/cmd/syft", "5 minutes"),
     )
 }
 
