@@ -1,8 +1,6 @@
 """A session is deleted while somebody answers what it asks: neither waits for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -10,22 +8,17 @@ from sqlalchemy import select
 
 from moorage_gateway.approvals.repository import ApprovalRepository, ApprovalRow
 from moorage_gateway.db.tables import approvals
-from moorage_testing.gateway import Gateway, running_gateway, settings_for
+from moorage_testing.gateway import Gateway
 from moorage_testing.live import LIMIT
 from moorage_testing.locks import looking_at_locks
-from moorage_testing.redis import RedisServer
 
 from .test_approvals import asked, decide, session_that_asks
 
 
 @pytest.fixture
-async def gateway(
-    redis_server: RedisServer, home: Path, postgres_url: str
-) -> AsyncIterator[Gateway]:
+def database_url(postgres_url: str) -> str:
     """Only PostgreSQL has locks of rows."""
-    settings = settings_for(home, redis_server.url, database_url=postgres_url)
-    async with running_gateway(settings) as running:
-        yield running
+    return postgres_url
 
 
 async def test_a_deletion_waits_for_a_decision(gateway: Gateway) -> None:

@@ -1,24 +1,21 @@
 """A session is deleted while it is being recorded: neither waits for the other in a ring."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import select
 
 from moorage_gateway.db.tables import checkpoints, messages
 from moorage_gateway.sessions.repository import SessionRepository
-from moorage_testing.history import History, a_history, asked, said
+from moorage_testing.history import History, asked, said
 from moorage_testing.live import LIMIT, publish
 from moorage_testing.locks import looking_at_locks
-from moorage_testing.redis import RedisServer
 
 
 @pytest.fixture
-async def history(postgres_url: str, redis_server: RedisServer) -> AsyncIterator[History]:
+def database_url(postgres_url: str) -> str:
     """Only PostgreSQL has locks of rows."""
-    async with a_history(postgres_url, redis_server.url) as history:
-        yield history
+    return postgres_url
 
 
 async def test_a_deletion_waits_for_the_recorder(history: History) -> None:
