@@ -36,19 +36,17 @@ class Feed:
         self._queue = queue
         self._clock = clock
         self._hinted: dict[str, float] = {}
-        self._listed: set[tuple[str, str]] = set()
-        self.relisted = asyncio.Event()
-        """Set when a watch began anew: it may have missed what went meanwhile."""
+        self.began = asyncio.Event()
+        """Set when a watch began: what went before its list, and after ours, nobody tells."""
 
     def take(self, kind: str, event: str | None, body: dict[str, Any]) -> None:
         """Take over an event of a watch; None: a list that comes before it told of the object."""
         uid = body["metadata"]["uid"]
         if event == "DELETED":
-            self._listed.discard((kind, uid))
             self.look_at(*self._store.remove(kind, body))
             return
         if event is None:
-            self._note_listed(kind, uid)
+            self.began.set()
         try:
             changed = self._store.put(kind, body)
         except ValidationError:
@@ -68,12 +66,6 @@ class Feed:
         pod = record.pod if record is not None else None
         blank = pod is not None and not (pod.containers or pod.deleting)
         return blank and self._queue.works_on(uid)
-
-    def _note_listed(self, kind: str, uid: str) -> None:
-        if (kind, uid) in self._listed:
-            self._listed.clear()
-            self.relisted.set()
-        self._listed.add((kind, uid))
 
     def look_at(self, *uids: str) -> None:
         """Have sessions looked at, and those that may have got a place by what changed."""

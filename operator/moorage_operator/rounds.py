@@ -19,7 +19,10 @@ from moorage_operator.work import WorkQueue
 
 _log = structlog.get_logger(__name__)
 _AGAIN: Final = timedelta(seconds=2)
-"""How soon a round that failed is tried again, and how long a watch that began anew may settle."""
+"""How soon a round that failed is tried again, and how long a watch that began may be still."""
+
+_LONGEST_SETTLING: Final = 15
+"""So often it is waited for watches that begin to be still, one after the other."""
 
 
 class Rounds:
@@ -73,9 +76,8 @@ class Rounds:
         """List everything now and then, and have every session planned anew, spread out."""
         wait = every
         while True:
-            if await _pause(wait, self._feed.relisted):
-                await asyncio.sleep(_AGAIN.total_seconds())
-                self._feed.relisted.clear()
+            if await _pause(wait, self._feed.began):
+                await self._settle()
             try:
                 self._feed.look_at(*await self._lister.list())
             except KubernetesError as error:
@@ -85,6 +87,15 @@ class Rounds:
             wait = every
             for record in self._store:
                 self._queue.add_after(record.uid, every * (chance(record.uid, 0) / 2))
+
+
+    async def _settle(self) -> None:
+        """Wait until no watch's own list tells of anything any more: a long one takes its time."""
+        for _ in range(_LONGEST_SETTLING):
+            self._feed.began.clear()
+            await asyncio.sleep(_AGAIN.total_seconds())
+            if not self._feed.began.is_set():
+                return
 
 
 async def _pause(wait: timedelta, sooner: asyncio.Event) -> bool:

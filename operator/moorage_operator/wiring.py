@@ -127,6 +127,7 @@ async def _work(process: Process, stop: asyncio.Event) -> None:
         tasks = [group.create_task(each) for each in _loops(process, parts)]
         await asyncio.sleep(0)  # kopf ends what began after it
         tasks.append(group.create_task(_watch(process, parts, stop), name="kopf"))
+        parts.feed.began.set()  # also if its lists will be empty
         await stop.wait()
         await parts.queue.drain(_DRAIN_SECONDS)
         for task in tasks:

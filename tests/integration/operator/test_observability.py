@@ -1,6 +1,7 @@
 """What operations see: metrics, health, logs with the session's id, and no secret anywhere."""
 
 import json
+from typing import Any
 
 from moorage_api.resources import Phase
 from moorage_testing.controlplane.processes import until
@@ -88,8 +89,16 @@ def test_logs_are_records_with_the_session_and_hold_no_secret(
     sessions.await_that(lambda each: each.status.activity == "Working", "told")
     sessions.change("told", suspend=True)
     sessions.await_phase(Phase.SUSPENDED, "told")
-    mine = [each for each in operator.records() if each.get("session") == uid]
-    assert {"Starting", "Ready", "Suspended"} <= {each.get("phase") for each in mine}
+
+    def own() -> list[dict[str, Any]]:
+        return [each for each in operator.records() if each.get("session") == uid]
+
+    def unlogged() -> str | None:
+        missing = {"Starting", "Ready", "Suspended"} - {each.get("phase") for each in own()}
+        return str(missing) if missing else None
+
+    until("its phases are logged", 20, unlogged)  # each after it was written
+    mine = own()
     assert all(each["level"] and each["timestamp"] and each["event"] for each in mine)
     assert_untold(operated, operator.log)
     assert "nobody's business" not in operator.log

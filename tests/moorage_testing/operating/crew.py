@@ -68,6 +68,7 @@ class Crew:
         member = self.member(session_id)
 
         async def done() -> None:
+            await member.begun.wait()  # else what it does at first would come after it
             await what(member)
 
         self._background.run(done())

@@ -63,6 +63,8 @@ class Member:
         self._redis: Redis = make_redis(post.redis_url, pool_size=2, client_name="moorage-runner")
         self._keeper = StateKeeper(self._redis, self.keys)
         self._heart: asyncio.Task[None] | None = None
+        self.begun = asyncio.Event()
+        """Set once it has done what it does at first."""
 
     async def run(self) -> None:
         """Be the runner."""
@@ -70,6 +72,7 @@ class Member:
         try:
             if script != Script.MUTE:
                 await self._begin(script)
+            self.begun.set()
             await asyncio.Event().wait()
         finally:
             await self.falls_silent()
