@@ -88,7 +88,6 @@ class Rounds:
             for record in self._store:
                 self._queue.add_after(record.uid, every * (chance(record.uid, 0) / 2))
 
-
     async def _settle(self) -> None:
         """Wait until no watch's own list tells of anything any more: a long one takes its time."""
         for _ in range(_LONGEST_SETTLING):
