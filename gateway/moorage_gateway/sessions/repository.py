@@ -43,9 +43,9 @@ _OUTCOME: Final = (
     .limit(1)
     .scalar_subquery()
 )
-_RECORDED: Final = select(*_COLUMNS, first_waiting(sessions.c.id), _OUTCOME).where(
-    sessions.c.id.in_(bindparam("ids", expanding=True))
-)
+_AMONG: Final = sessions.c.id.in_(bindparam("ids", expanding=True))
+_RECORDED: Final = select(*_COLUMNS, first_waiting(sessions.c.id), _OUTCOME).where(_AMONG)
+_KEPT: Final = select(sessions.c.id).where(_AMONG).with_for_update(read=True, key_share=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +147,7 @@ class SessionRepository:
         at once, and wants a write to begin with.
         """
         if self._connection.dialect.name != "sqlite":
-            query = select(sessions.c.id).where(sessions.c.id.in_(session_ids))
-            await self._connection.execute(query.with_for_update(read=True, key_share=True))
+            await self._connection.execute(_KEPT, {"ids": list(session_ids)})
 
     async def remove(self, session_id: str) -> None:
         """Delete the row with everything that hangs on it."""
