@@ -26,15 +26,7 @@ from moorage_operator.build import Login, Subject
 from moorage_operator.build.secret import KEY_REDIS, KEY_TOKEN
 from moorage_operator.grants import Grants
 from moorage_operator.names import object_name
-
-COMMANDS: Final = (
-    # Connections, as the client library makes and keeps them
-    "hello", "auth", "ping", "client|setname",
-    # Its own events, inputs and state
-    "xadd", "xread", "xrange", "xrevrange", "xreadgroup", "xack", "xdel", "xgroup|create",
-    "xinfo|groups", "xpending", "hset", "hgetall", "rpush", "expire", "publish", "multi", "exec",
-)  # fmt: skip
-"""What a runner uses, and nothing else."""
+from moorage_operator.redis_rights import has_selectors, rules
 
 _BYTES: Final = 32
 
@@ -74,6 +66,8 @@ class RedisUsers:
         self._prefix = prefix
         self._digests: dict[str, Digests] = {}
         self._granted: dict[str, datetime] = {}
+        self._selectors: bool | None = None
+        """Whether Redis can limit commands key by key; None: it was not asked yet."""
         self.known: set[str] = set()
         """Sessions whose user exists, as far as Redis said or was told."""
 
@@ -102,10 +96,12 @@ class RedisUsers:
             self._digests[uid] = await self._kept_digests(subject)
         digests = self._digests[uid]
         await self._grants.write(subject, digests.token)
-        rules = _rules(SessionKeys(uid), digests.password)
+        if self._selectors is None:
+            await self._learn_version()
+        rights = rules(SessionKeys(uid), digests.password, selectors=bool(self._selectors))
         await _answer(
             self._redis.execute_command(  # type: ignore[no-untyped-call]
-                "ACL", "SETUSER", self._name(uid), *rules
+                "ACL", "SETUSER", self._name(uid), *rights
             )
         )
         self.known.add(uid)
@@ -138,6 +134,7 @@ class RedisUsers:
         Raises:
             UnavailableError: Redis does not answer.
         """
+        await self._learn_version()
         command = self._redis.execute_command("ACL", "USERS")  # type: ignore[no-untyped-call]
         names: list[bytes | str] = await _answer(command)
         texts = (each.decode() if isinstance(each, bytes) else each for each in names)
@@ -145,6 +142,12 @@ class RedisUsers:
             each.removeprefix(self._prefix) for each in texts if each.startswith(self._prefix)
         }
         return self.known
+
+    async def _learn_version(self) -> None:
+        """Ask anew now and then: a Redis that was exchanged may be another."""
+        command = self._redis.execute_command("HELLO", 2)  # type: ignore[no-untyped-call]
+        said: list[Any] = await _answer(command)
+        self._selectors = has_selectors(dict(zip(said[::2], said[1::2], strict=True)))
 
     def _name(self, session_id: str) -> str:
         return f"{self._prefix}{session_id}"
@@ -157,17 +160,6 @@ class RedisUsers:
         if not {KEY_REDIS, KEY_TOKEN} <= values.keys():
             raise ObjectGoneError
         return Digests.of(values[KEY_REDIS], values[KEY_TOKEN])
-
-
-def _rules(keys: SessionKeys, digest: str) -> tuple[str, ...]:
-    """Return all that makes up a session's user: whatever it could do before, it cannot now."""
-    patterns = (keys.events, keys.inbox, keys.state, keys.rpc, keys.reply("*"), keys.dead)
-    return (
-        *("reset", "resetchannels", "on", f"#{digest}", "-@all"),
-        *(f"~{each}" for each in patterns),
-        f"&{keys.notify}",
-        *(f"+{each}" for each in COMMANDS),
-    )
 
 
 async def _answer(command: Awaitable[Any]) -> Any:

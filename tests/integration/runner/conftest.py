@@ -22,20 +22,41 @@ def model() -> Iterator[RunningModel]:
 
 
 @pytest.fixture(scope="session")
-def redis_server() -> Iterator[RedisServer]:
+def redis_six() -> Iterator[RedisServer]:
     with running_redis() as server:
         yield server
 
 
+@pytest.fixture(scope="session")
+def redis_seven() -> Iterator[RedisServer]:
+    with running_redis(seven=True) as server:
+        yield server
+
+
 @pytest.fixture(params=["local", "pod"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Return where the runner is: all in one process, or with an agent as in a pod."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def redis_server(request: pytest.FixtureRequest) -> RedisServer:
+    """Return Redis as it is there: in a pod with a login for each key what it is for."""
+    pod = "kind" in request.fixturenames and request.getfixturevalue("kind") == "pod"
+    server: RedisServer = request.getfixturevalue("redis_seven" if pod else "redis_six")
+    return server
+
+
+@pytest.fixture
 def make_runner(
-    request: pytest.FixtureRequest,
+    kind: str,
     shared: Path,  # noqa: F811
     image: Image,  # noqa: F811
     model: RunningModel,
     redis_server: RedisServer,
 ) -> Iterator[MakeRunner]:
-    """Make runners of both kinds: all in one process, and with an agent as in a pod."""
+    """Make runners of both kinds."""
     made: list[RunnerUnderTest] = []
 
     def make(redis: RedisServer = redis_server, **options: Any) -> RunnerUnderTest:
@@ -43,7 +64,7 @@ def make_runner(
         if redis is redis_server:  # never restarted: a session's user lasts, as it does in a pod
             options["login"] = limited_login(redis.url, session_id)
         arguments = (shared / f"session-{len(made)}", redis, model, session_id)
-        if request.param == "pod":
+        if kind == "pod":
             made.append(PodUnderTest(image, *arguments, **options))
         else:
             made.append(RunnerUnderTest(*arguments, **options))

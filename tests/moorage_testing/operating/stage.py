@@ -99,7 +99,11 @@ def stage(plane: ControlPlane, *, namespaces: int = 1, everywhere: bool = False)
     home = f"moorage-{mark}"
     names = tuple(f"team-{mark}-{number}" for number in range(namespaces))
     watched = () if everywhere else names
-    with plane.client() as admin, running_redis(tcp=True) as redis, Background() as background:
+    with (
+        plane.client() as admin,
+        running_redis(tcp=True, seven=True) as redis,
+        Background() as background,
+    ):
         for name in (home, *names):
             make_namespace(admin, name)
         crew, record = Crew(background, plane), PodRecord()
