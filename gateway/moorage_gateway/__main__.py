@@ -2,11 +2,11 @@
 
 import argparse
 import asyncio
-import gc
 import os
 import sys
 from collections.abc import Sequence
 
+from moorage_api import collector
 from moorage_api.settings import report, secret_values
 from moorage_gateway import logs
 from moorage_gateway.settings import Settings, SettingsRefused, load_settings
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
     del arguments
-    _collect_later()
+    collector.hold()  # until everything is imported and open: settled_memory
     if not _finds_cluster(settings):
         return _BAD_USAGE
     from moorage_gateway.app import create_app  # noqa: PLC0415 - slow to import
@@ -98,7 +98,7 @@ def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _record(settings: Settings, arguments: argparse.Namespace) -> int:
     del arguments
-    _collect_later()
+    collector.hold()  # until everything is imported and open: settled_memory
     if not _finds_cluster(settings):
         return _BAD_USAGE
     from moorage_gateway.backends.kubernetes import open_kubernetes  # noqa: PLC0415
@@ -106,14 +106,6 @@ def _record(settings: Settings, arguments: argparse.Namespace) -> int:
     from moorage_gateway.server import serve  # noqa: PLC0415
 
     return serve(create_recording(settings, open_kubernetes), settings)
-
-
-def _collect_later() -> None:
-    """Keep the garbage collector still until everything is imported and open (settled_memory).
-
-    What imports make stays: to look through it again and again takes a seventh of the start.
-    """
-    gc.disable()
 
 
 def _finds_cluster(settings: Settings) -> bool:

@@ -17,11 +17,11 @@ from typing import Final, NoReturn
 import uvicorn
 from starlette.applications import Starlette
 
+from moorage_api import collector
 from moorage_gateway.context import Context
 from moorage_gateway.settings import Settings
 
 _LOOK_SECONDS: Final = 0.05
-_GC_THRESHOLD: Final = (10_000, 20, 50)
 
 
 class Server(uvicorn.Server):
@@ -56,14 +56,12 @@ class Server(uvicorn.Server):
 def settled_memory() -> Iterator[None]:
     """Keep the garbage collector off what is there for good: modules, models, routes.
 
-    It stops the whole process while it looks, and there are more than 150,000 such objects: 80 to
-    220 ms each time, under load every few seconds, against 5 to 7 ms without them.
+    There are more than 150,000 such objects: 80 to 220 ms each time, under load every few seconds,
+    against 5 to 7 ms without them.
     """
     before = gc.get_threshold()
-    gc.enable()
     gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLD)
+    collector.settle()
     try:
         yield
     finally:

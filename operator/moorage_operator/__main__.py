@@ -6,14 +6,11 @@ import sys
 from collections.abc import Sequence
 
 import structlog
-import uvloop
-from kubernetes.aio.config import ConfigException
 
+from moorage_api import collector
 from moorage_api.settings import SettingsRefused, load, report, secret_values
 from moorage_operator import logs
-from moorage_operator.election import LeaseLostError
 from moorage_operator.settings import OperatorSettings
-from moorage_operator.wiring import run
 
 _BAD_USAGE = 2
 
@@ -42,6 +39,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(settings: OperatorSettings) -> int:
+    collector.hold()  # until all is imported and connected: wiring.run
+    import uvloop  # noqa: PLC0415 - slow to import
+    from kubernetes.aio.config import ConfigException  # noqa: PLC0415
+
+    from moorage_operator.election import LeaseLostError  # noqa: PLC0415
+    from moorage_operator.wiring import run  # noqa: PLC0415
+
     logs.configure(settings.log, secret_values(settings))
     log = structlog.get_logger(__name__)
     try:

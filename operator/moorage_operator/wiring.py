@@ -17,6 +17,7 @@ import structlog
 from kubernetes.aio.client import ApiClient, Configuration
 from redis.asyncio import Redis
 
+from moorage_api import collector
 from moorage_api.base import now
 from moorage_api.kube.client import KubernetesApi
 from moorage_api.kube.connection import connected
@@ -51,8 +52,6 @@ _PAUSE: Final = 2.0
 """Seconds until what must be there at the start is asked for again."""
 
 _DRAIN_SECONDS: Final = 10.0
-_GC_THRESHOLD: Final = (10_000, 20, 50)
-"""A full collection with ten thousand sessions known stops everything for a third of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +102,7 @@ async def run(settings: OperatorSettings) -> None:
         api = KubernetesApi(client, metrics.wrote)
         process = Process(settings, client, api, redis, metrics, health, identity)
         election = Election(client, api, settings.lease, identity)
+        collector.settle()  # it may stand by for long
         await election.lead(partial(_work, process, stop), stop)
 
 
@@ -117,9 +117,9 @@ async def _work(process: Process, stop: asyncio.Event) -> None:
     parts.feed.look_at(*await _listed(parts.lister))
     with suppress(KubernetesError):
         await parts.sweep.run(parts.feed.look_at)
+    # What is known now mostly stays: with ten thousand sessions a third of a second each time.
     gc.collect()
-    gc.freeze()  # what is known now mostly stays: no collection has to go through it
-    gc.set_threshold(*_GC_THRESHOLD)
+    collector.settle()
     health.loaded = True
     metrics.loaded.set(1)
     _log.info("working", sessions=len(parts.store))

@@ -1,0 +1,22 @@
+"""When Python's garbage collector looks: not while a process starts, nor through what stays then.
+
+Modules, models and routes are made once and are there until the end. To look through them again and
+again is a fifth of a start, and stops the whole process for 80 to 220 ms each time afterwards.
+"""
+
+import gc
+from typing import Final
+
+_THRESHOLD: Final = (10_000, 20, 50)
+
+
+def hold() -> None:
+    """Keep it still until `settle`; what makes many objects comes between them."""
+    gc.disable()
+
+
+def settle() -> None:
+    """Have it look from now on, but never at what is there already, garbage or not."""
+    gc.enable()
+    gc.freeze()
+    gc.set_threshold(*_THRESHOLD)
