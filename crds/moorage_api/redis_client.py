@@ -6,9 +6,7 @@ The connections here limit the writing otherwise, which saves a task for each co
 """
 
 import asyncio
-import random
 import time
-from collections.abc import Callable
 from typing import Any, Final
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -101,28 +99,3 @@ async def ping(redis: Redis) -> float:
     started = time.perf_counter()
     await redis.execute_command("PING")  # type: ignore[no-untyped-call]
     return time.perf_counter() - started
-
-
-class Backoff:
-    """Waits that double up to a limit, with full jitter, so that processes do not come in step."""
-
-    def __init__(
-        self,
-        first: float = 0.05,
-        longest: float = 2.0,
-        draw: Callable[[float, float], float] = random.uniform,
-    ) -> None:
-        self._first = first
-        self._longest = longest
-        self._draw = draw
-        self._tries = 0
-
-    def next(self) -> float:
-        """Return how many seconds to wait before the next try."""
-        ceiling = min(self._longest, self._first * 2 ** min(self._tries, 16))
-        self._tries += 1
-        return self._draw(self._first / 2, ceiling)
-
-    def reset(self) -> None:
-        """Begin anew after a success."""
-        self._tries = 0

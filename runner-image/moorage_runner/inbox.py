@@ -14,9 +14,10 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from moorage_api.backoff import Backoff
 from moorage_api.inbox import FIELD, Input, InputRefused, decode_input, traceparent_in
 from moorage_api.keys import INBOX_CONSUMER, INBOX_GROUP, SessionKeys
-from moorage_api.redis_client import FAILURES, Backoff
+from moorage_api.redis_client import FAILURES
 from moorage_runner.logs import get_logger
 
 _BLOCK_MS = 2_000

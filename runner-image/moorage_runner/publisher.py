@@ -13,10 +13,11 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from moorage_api.backoff import Backoff
 from moorage_api.base import now
 from moorage_api.events import FIELD, Event, EventRefused, GapData, GapEvent, encode_entry
 from moorage_api.keys import EVENTS_MAXLEN, SessionKeys
-from moorage_api.redis_client import FAILURES, Backoff
+from moorage_api.redis_client import FAILURES
 from moorage_runner.entry_ids import EntryIds
 from moorage_runner.logs import get_logger
 from moorage_runner.outbox import Outbox

@@ -6,9 +6,10 @@ from time import monotonic
 
 from redis.asyncio import Redis
 
+from moorage_api.backoff import Backoff
 from moorage_api.inbox import Prompt
 from moorage_api.keys import SessionKeys
-from moorage_api.redis_client import FAILURES, Backoff
+from moorage_api.redis_client import FAILURES
 from moorage_api.resources import SessionSpec, Usage
 from moorage_api.state import SessionState
 from moorage_runner.claude.options import prompt_id

@@ -11,8 +11,9 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from moorage_api.backoff import Backoff
 from moorage_api.keys import INBOX_GROUP, SessionKeys
-from moorage_api.redis_client import FAILURES, Backoff
+from moorage_api.redis_client import FAILURES
 from moorage_runner.inbox import Inbox
 from moorage_runner.logs import get_logger
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from moorage_api.backoff import Backoff
 from moorage_api.keys import SessionKeys
-from moorage_api.redis_client import FAILURES, Backoff
+from moorage_api.redis_client import FAILURES
 from moorage_api.resources import Phase
 from moorage_api.state import (
     FIELD,

@@ -14,7 +14,8 @@ from saq.queue.redis import RedisQueue
 from saq.types import WorkerInfo
 from sqlalchemy.exc import SQLAlchemyError
 
-from moorage_api.redis_client import FAILURES, Backoff
+from moorage_api.backoff import Backoff
+from moorage_api.redis_client import FAILURES
 from moorage_gateway.jobs.duties import Ledger
 from moorage_gateway.metrics.instruments import JobMetrics
 

@@ -6,7 +6,8 @@ from typing import Final
 
 import structlog
 
-from moorage_api.redis_client import FAILURES, Backoff
+from moorage_api.backoff import Backoff
+from moorage_api.redis_client import FAILURES
 from moorage_gateway.errors import Unavailable
 from moorage_gateway.limits.counters import Counter
 from moorage_gateway.limits.rules import LimitName, Rule, WithoutRedis

@@ -6,7 +6,8 @@ meanwhile is not collected: the subscription goes over to live when nothing lies
 
 import asyncio
 
-from moorage_api.redis_client import FAILURES, Backoff
+from moorage_api.backoff import Backoff
+from moorage_api.redis_client import FAILURES
 from moorage_gateway.live.cursor import Cursor, Subscription
 from moorage_gateway.live.ids import EventId
 from moorage_gateway.live.items import Batch

@@ -18,7 +18,8 @@ from typing import Final, Protocol
 
 from redis.asyncio import Redis
 
-from moorage_api.redis_client import FAILURES, Backoff
+from moorage_api.backoff import Backoff
+from moorage_api.redis_client import FAILURES
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.live.catch_up import CatchUp
 from moorage_gateway.live.cursor import Cursor, Follower, Subscription

@@ -10,8 +10,9 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from moorage_api.backoff import Backoff
 from moorage_api.events import FIELD
-from moorage_api.redis_client import FAILURES, Backoff
+from moorage_api.redis_client import FAILURES
 from moorage_gateway.live.cursor import Cursor
 from moorage_gateway.live.ids import NONE, EventId
 from moorage_gateway.live.items import decode_item, gap_item

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from moorage_api.redis_client import Backoff
+from moorage_api.backoff import Backoff
 from moorage_api.resources import ClaudeSession
 from moorage_gateway.backends.interface import SessionBackend, SessionChange, SessionMissing
 from moorage_gateway.live.hub import Hub

@@ -20,8 +20,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from moorage_api.backoff import Backoff
 from moorage_api.base import now
-from moorage_api.redis_client import FAILURES, Backoff
+from moorage_api.redis_client import FAILURES
 from moorage_api.resources import ClaudeSession, Phase
 from moorage_gateway.backends.interface import SessionChange
 from moorage_gateway.live.hub import Hub

@@ -14,7 +14,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from moorage_api.redis_client import Backoff
+from moorage_api.backoff import Backoff
 from moorage_api.resources import ClaudeSession
 from moorage_gateway.db.tables import checkpoints
 from moorage_gateway.recorder.entries import Page

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from moorage_api.redis_client import Backoff
+from moorage_api.backoff import Backoff
 from moorage_gateway.relay.repository import Waiting, mark_sent
 
 PAUSE_SECONDS: Final = 0.05

@@ -19,8 +19,9 @@ from redis.asyncio import Redis
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from moorage_api.backoff import Backoff
 from moorage_api.base import now
-from moorage_api.redis_client import FAILURES, Backoff
+from moorage_api.redis_client import FAILURES
 from moorage_gateway.db.engine import reading
 from moorage_gateway.logs import trace
 from moorage_gateway.metrics.instruments import RelayMetrics

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from moorage_api.redis_client import Backoff
+from moorage_api.backoff import Backoff
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from typing import Final
 import structlog
 from redis.asyncio import Redis
 
+from moorage_api.backoff import Backoff
 from moorage_api.keys import REPLY_TTL_SECONDS, SessionKeys
-from moorage_api.redis_client import FAILURES, Backoff
+from moorage_api.redis_client import FAILURES
 from moorage_api.rpc import FIELD, Reply
 from moorage_runner.files.operations import AT_ONCE, Operations, Refused, operations, parse
 from moorage_runner.workspace import Workspace

@@ -15,10 +15,11 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from moorage_api.backoff import Backoff
 from moorage_api.base import now
 from moorage_api.events import PermissionRequest
 from moorage_api.keys import INBOX_CONSUMER, INBOX_GROUP, SessionKeys
-from moorage_api.redis_client import FAILURES, Backoff, make_redis
+from moorage_api.redis_client import FAILURES, make_redis
 from moorage_api.resources import Activity, Phase
 from moorage_runner.state import StateKeeper
 

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
+from moorage_api.backoff import Backoff
 from moorage_api.reasons import Reason
-from moorage_api.redis_client import Backoff
 from moorage_api.resources import Usage
 from moorage_api.resources.parts import Budget
 from moorage_runner import resume, retry

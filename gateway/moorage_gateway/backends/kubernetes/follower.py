@@ -14,10 +14,10 @@ from typing import Final
 
 import structlog
 
+from moorage_api.backoff import Backoff
 from moorage_api.kube.client import KubernetesApi
 from moorage_api.kube.errors import KubernetesError, ObjectGoneError
 from moorage_api.kube.objects import Manifest
-from moorage_api.redis_client import Backoff
 from moorage_gateway.backends.kubernetes.cache import SessionCache
 from moorage_gateway.metrics.instruments import BackendMetrics
 
