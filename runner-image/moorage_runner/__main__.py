@@ -7,23 +7,28 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import uvloop
 
+from moorage_api import collector
 from moorage_api.reasons import ExitCode
-from moorage_api.redis_client import make_redis
 from moorage_runner import logs
 from moorage_runner.binding import from_environment, from_line
 from moorage_runner.errors import RunnerError
+from moorage_runner.groundwork import Groundwork
 from moorage_runner.lines import LineWriter
-from moorage_runner.retry import RetryPolicy
-from moorage_runner.session import Session
 from moorage_runner.settings import RunnerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from moorage_runner.retry import RetryPolicy
 
 _TERMINATION_BYTES = 4096  # what Kubernetes keeps of a termination message
 
 
-def main(policy: RetryPolicy | None = None) -> None:
+def main(policy: "RetryPolicy | None" = None) -> None:
     """Run a session and exit with its code."""
     parser = argparse.ArgumentParser(prog="moorage-runner", description=__doc__)
     parser.add_argument(
@@ -32,11 +37,14 @@ def main(policy: RetryPolicy | None = None) -> None:
         help="import everything, then read the settings as one line of JSON from stdin",
     )
     arguments = parser.parse_args()
+    collector.hold()  # until all is imported: session
     log, console = LineWriter(sys.stderr, "log"), LineWriter(sys.stdout, "console")
     settings: RunnerSettings | None = None
     logs.configure(log, "")
     termination_log = os.environ.get("MOORAGE_TERMINATION_LOG")
     try:
+        if arguments.warm:
+            _import_all()
         settings = from_line() if arguments.warm else from_environment()
         code = ExitCode.COMPLETE if settings is None else _run(settings, log, console, policy)
     except Exception as raised:  # the last line: whatever it is, it is told and logged
@@ -50,26 +58,42 @@ def main(policy: RetryPolicy | None = None) -> None:
 
 
 def _run(
-    settings: RunnerSettings, log: LineWriter, console: LineWriter, policy: RetryPolicy | None
+    settings: RunnerSettings, log: LineWriter, console: LineWriter, policy: "RetryPolicy | None"
 ) -> int:
     logs.configure(log, settings.session_id)
     # For the SDK, which reads transcripts where the CLI writes them.
     os.environ["CLAUDE_CONFIG_DIR"] = str(settings.records_home / ".claude")
     if settings.agent_socket:
         os.umask(0o002)  # the agent is another user in the same group
-    return uvloop.run(_session(settings, console, policy or RetryPolicy()))
+    return uvloop.run(_session(settings, console, policy))
 
 
-async def _session(settings: RunnerSettings, console: LineWriter, policy: RetryPolicy) -> int:
+async def _session(
+    settings: RunnerSettings, console: LineWriter, policy: "RetryPolicy | None"
+) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    redis = make_redis(settings.redis_url.get_secret_value(), client_name="moorage-runner")
+    groundwork = Groundwork(settings, settings.read_spec())
     try:
-        return await Session(settings, settings.read_spec(), redis, console, policy).run(stop)
+        run = await asyncio.to_thread(_import_session)
+        return await run(groundwork, console, policy, stop)
     finally:
-        await redis.aclose()
+        await groundwork.close()
+
+
+def _import_session() -> "Callable[..., Awaitable[int]]":
+    """Import what runs a session: slow, and the first steps need none of it."""
+    from moorage_runner.session import run  # noqa: PLC0415
+
+    return run
+
+
+def _import_all() -> None:
+    import claude_agent_sdk  # noqa: F401, PLC0415
+
+    _import_session()
 
 
 def _unexpected(error: Exception) -> RunnerError:

@@ -8,6 +8,7 @@ import asyncio
 import socket
 import struct
 from contextlib import suppress
+from time import monotonic
 from typing import NoReturn
 
 from moorage_agent.protocol import ATTEND, READY, SECONDS, Request, encode
@@ -40,7 +41,7 @@ class Agent:
         Raises:
             AgentEndedError: It was not there within `patience` seconds.
         """
-        pause, cause = _FIRST_PAUSE, "nothing was tried"
+        cause, began = "nothing was tried", monotonic()
         try:
             async with asyncio.timeout(patience):
                 while True:
@@ -48,8 +49,9 @@ class Agent:
                         return await self._connect()
                     except (OSError, TimeoutError, ValueError, _NotThereError) as error:
                         cause = f"{type(error).__name__}: {error}"
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE)
+                    # Each a tenth of the wait so far: no start gets much longer by it.
+                    pause = (monotonic() - began) / 10
+                    await asyncio.sleep(min(max(pause, _FIRST_PAUSE), _LONGEST_PAUSE))
         except TimeoutError:
             raise AgentEndedError.never_came(patience, cause) from None
 

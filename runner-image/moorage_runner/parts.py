@@ -10,8 +10,7 @@ from moorage_api.events import Event, SystemData, SystemEvent
 from moorage_api.keys import SessionKeys
 from moorage_api.quantities import parse_duration
 from moorage_api.reasons import Reason
-from moorage_api.resources import Phase, SessionSpec
-from moorage_runner.agent import Agent
+from moorage_api.resources import Phase
 from moorage_runner.attempts import Attempts
 from moorage_runner.claude import Claude
 from moorage_runner.claude.options import conversation_id
@@ -20,19 +19,18 @@ from moorage_runner.claude.transcript import Transcript
 from moorage_runner.clone import Progress
 from moorage_runner.console import lines_of
 from moorage_runner.controls import ControlParts, Controls
+from moorage_runner.groundwork import Groundwork
 from moorage_runner.inbox import Inbox
 from moorage_runner.lines import LineWriter
 from moorage_runner.permissions import Permissions
 from moorage_runner.prompt_queue import PromptQueue
 from moorage_runner.publisher import Publisher
-from moorage_runner.settings import RunnerSettings
 from moorage_runner.settlements import Settlements
 from moorage_runner.state import StateKeeper
 from moorage_runner.status import Status
 from moorage_runner.stream_facts import StreamFacts
 from moorage_runner.translate import Translator
 from moorage_runner.turns import TurnParts, Turns
-from moorage_runner.workspace import Workspace
 
 
 class Parts:
@@ -40,21 +38,21 @@ class Parts:
 
     def __init__(
         self,
-        settings: RunnerSettings,
-        spec: SessionSpec,
+        groundwork: Groundwork,
         redis: Redis,
         console: LineWriter,
         hear: Callable[[dict[str, Any]], None],
     ) -> None:
+        settings = groundwork.settings
         self.settings = settings
-        self.spec = spec
+        self.spec = groundwork.spec
         self.redis = redis
         self._console = console
         self.keys = SessionKeys(settings.session_id)
-        self.workspace = Workspace(settings.workspace)
+        self.workspace = groundwork.workspace
         self.conversation = conversation_id(settings.session_id)
-        self.launcher = settings.launcher
-        self.agent = Agent(self.launcher) if self.launcher.socket else None
+        self.launcher = groundwork.launcher
+        self.agent = groundwork.agent
         self.records = Records(
             self.conversation, self.workspace.repo, settings.records_home, self.launcher
         )
@@ -69,7 +67,7 @@ class Parts:
         self.claude = Claude(hear)
         self.permissions = Permissions(
             self.workspace.repo,
-            parse_duration(spec.timeouts.approval),
+            parse_duration(self.spec.timeouts.approval),
             self.publisher.publish,
             self.settlements.settle,
             self.status.approvals,

@@ -8,28 +8,29 @@ from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
+from moorage_api import collector
 from moorage_api.base import now
 from moorage_api.events import SystemData, SystemEvent
-from moorage_api.quantities import parse_duration
 from moorage_api.reasons import ExitCode, Reason
-from moorage_api.resources import Phase, SessionSpec
+from moorage_api.redis_client import make_redis
+from moorage_api.resources import Phase
 from moorage_api.tasks import end
 from moorage_runner.answering import Answering
 from moorage_runner.attempts import Attempts
 from moorage_runner.budget import remaining_usd
-from moorage_runner.claude import Conversation, build_options
+from moorage_runner.claude import Conversation, build_options, sdk
 from moorage_runner.claude.orphans import end_leftovers, launcher
 from moorage_runner.claude.transcript import Transcript
-from moorage_runner.clone import CloneError, Prepared, prepare
-from moorage_runner.errors import RepositoryError, RunnerError
+from moorage_runner.clone import Prepared
+from moorage_runner.errors import RunnerError
 from moorage_runner.files import server
+from moorage_runner.groundwork import Groundwork
 from moorage_runner.lines import LineWriter
 from moorage_runner.logs import get_logger
 from moorage_runner.parts import Parts, make_controls, make_turns
 from moorage_runner.prompt_queue import Job
 from moorage_runner.recovery import Found, find, first_prompt
 from moorage_runner.retry import RetryPolicy
-from moorage_runner.settings import RunnerSettings
 from moorage_runner.turns import Turns
 
 _FLUSH_SECONDS = 5.0
@@ -38,23 +39,38 @@ _TELL_AFTER = 1.0
 _Result = TypeVar("_Result")
 
 
+async def run(
+    groundwork: Groundwork, console: LineWriter, policy: RetryPolicy | None, stop: asyncio.Event
+) -> int:
+    """Run a session whose first steps have begun, until it is complete or told to stop.
+
+    Raises:
+        RunnerError: it failed; the state says so as well.
+    """
+    url = groundwork.settings.redis_url.get_secret_value()
+    redis = make_redis(url, client_name="moorage-runner")
+    try:
+        return await Session(groundwork, redis, console, policy or RetryPolicy()).run(stop)
+    finally:
+        await redis.aclose()
+
+
 class Session:
     """One session. `run` is called once."""
 
     def __init__(
         self,
-        settings: RunnerSettings,
-        spec: SessionSpec,
+        groundwork: Groundwork,
         redis: Redis,
         console: LineWriter,
         policy: RetryPolicy,
     ) -> None:
-        self._parts = Parts(settings, spec, redis, console, self._hear)
+        self._groundwork = groundwork
+        self._parts = Parts(groundwork, redis, console, self._hear)
         self._policy = policy
         self._turns: Turns | None = None
         self._prepared = Prepared(None)
         self._starting: list[asyncio.Task[Any]] = []
-        self._start_seconds = parse_duration(spec.timeouts.start).total_seconds()
 
     async def run(self, stop: asyncio.Event) -> int:
         """Run until the session is complete or told to stop; return the exit code.
@@ -117,26 +133,26 @@ class Session:
             await end(starting, stopped)
 
     async def _start(self, group: asyncio.TaskGroup, tasks: list[asyncio.Task[None]]) -> Turns:
-        """Find what was left, clone, start Claude Code."""
+        """Find what was left, start Claude Code on the clone."""
         parts = self._parts
-        reaching = self._begin(self._reach_agent())
-        clone = self._begin(self._prepare(reaching))
-        reading = self._begin(self._read_disk(reaching))
+        self._begin(self._load())
+        reading = self._begin(self._read_disk())
         redis_patience = self._policy.redis_at_start
         found = await find(parts.redis, parts.keys, parts.state, parts.inbox, redis_patience)
         self._take_over(found)
         writers = (parts.publisher, parts.state, parts.settlements)
         tasks += [group.create_task(writer.run()) for writer in writers]
-        await self._tell_of_wait(reaching)
+        self._groundwork.listen(parts.tell_of_clone)
+        await self._tell_of_wait(self._groundwork.reaching)
         transcript = await reading
         self._turns = make_turns(parts, self._make_attempts(), found.stream, transcript)
         controls = make_controls(parts, self._turns)
         self._queue_first(found, transcript)
         tasks.append(group.create_task(parts.inbox.run(controls.take), name="inbox"))
-        self._prepared = await clone
+        self._prepared = await self._groundwork.cloning
         parts.state.change(start_commit=self._prepared.start_commit)
         tasks.append(group.create_task(self._serve_files(), name="files"))
-        await self._connect()
+        await self._connect(transcript)
         tasks.append(group.create_task(controls.run(), name="controls"))
         parts.status.enter(Phase.READY, Reason.RUNNING)
         return self._turns
@@ -149,9 +165,10 @@ class Session:
         self._starting.append(task)
         return task
 
-    async def _reach_agent(self) -> None:
-        if agent := self._parts.agent:
-            await agent.attend(self._start_seconds)
+    async def _load(self) -> None:
+        """Import what is left to import."""
+        await sdk.load()
+        collector.settle()
 
     async def _tell_of_wait(self, reaching: asyncio.Task[None]) -> None:
         await asyncio.wait({reaching}, timeout=_TELL_AFTER)
@@ -159,23 +176,9 @@ class Session:
             words = "Waits for the agent container: its image may still be pulled."
             self._parts.status.enter(Phase.STARTING, Reason.STARTING, words)
 
-    async def _prepare(self, reaching: asyncio.Task[None]) -> Prepared:
-        parts, limit = self._parts, self._start_seconds
-        await reaching
-        try:
-            parts.workspace.create()
-            return await prepare(
-                parts.spec, parts.workspace, parts.tell_of_clone, parts.launcher, timeout=limit
-            )
-        except CloneError as error:
-            raise RepositoryError(error.reason, error.message) from error
-        except OSError as error:
-            message = f"The workspace cannot be written: {error.strerror}."
-            raise RepositoryError(Reason.RUNNER_FAILED, message) from error
-
-    async def _read_disk(self, reaching: asyncio.Task[None]) -> Transcript:
+    async def _read_disk(self) -> Transcript:
         """End what a killed runner left behind, then read what it got done."""
-        await reaching
+        await self._groundwork.reaching
         if self._parts.agent is None:
             home = self._parts.workspace.home
             ended = await asyncio.to_thread(end_leftovers, home / ".claude")
@@ -223,10 +226,10 @@ class Session:
             )
             parts.publisher.publish(SystemEvent(timestamp=now(), data=data))
 
-    async def _connect(self) -> None:
+    async def _connect(self, transcript: Transcript) -> None:
         """Start Claude Code, with the conversation so far if there is one."""
         parts = self._parts
-        transcript = await self._read_transcript()
+        await sdk.load()
         state = parts.state.now
         conversation = Conversation(
             id=parts.conversation,
@@ -241,6 +244,9 @@ class Session:
         options = build_options(parts.settings, parts.spec, conversation)
         options.can_use_tool = parts.permissions.ask
         await parts.claude.connect(options)
+
+    async def _connect_again(self) -> None:
+        await self._connect(await self._read_transcript())
 
     async def _is_written(self, name: str) -> bool:
         return (await self._read_transcript()).holds(name)
@@ -262,6 +268,7 @@ class Session:
         stop.set()
         await end(*self._starting)
         await asyncio.gather(*self._starting, return_exceptions=True)
+        await self._groundwork.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(_FLUSH_SECONDS):
                 await asyncio.gather(
@@ -279,7 +286,7 @@ class Session:
         return Attempts(
             parts.claude,
             parts.publisher.publish,
-            self._connect,
+            self._connect_again,
             self._is_written,
             lambda limited: parts.status.rate_limited(limited=limited),
             self._policy,

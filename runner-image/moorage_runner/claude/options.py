@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID, uuid5
-
-from claude_agent_sdk import ClaudeAgentOptions
 
 from moorage_api.resources import SessionSpec
 from moorage_api.resources.parts import Claude as ClaudeSpec
 from moorage_api.resources.parts import McpServer
 from moorage_runner.settings import CREDENTIALS, RunnerSettings
 from moorage_runner.workspace import Workspace
+
+if TYPE_CHECKING:
+    from claude_agent_sdk import ClaudeAgentOptions
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """The longest line the CLI may print: results of tools come in one, some megabytes at times."""
@@ -49,8 +50,10 @@ class Conversation:
 
 def build_options(
     settings: RunnerSettings, spec: SessionSpec, conversation: Conversation
-) -> ClaudeAgentOptions:
+) -> "ClaudeAgentOptions":
     """Return the SDK's options, without callbacks."""
+    from claude_agent_sdk import ClaudeAgentOptions  # noqa: PLC0415 - claude.sdk
+
     claude, workspace = spec.claude, Workspace(settings.workspace)
     prompt: dict[str, Any] = {"type": "preset", "preset": "claude_code"}
     if claude.append_system_prompt:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import claude_agent_sdk
+from moorage_runner.claude import sdk
 
 _PROC = Path("/proc")
 _ENDED_SECONDS = 2.0
@@ -29,7 +29,7 @@ def launcher(folder: Path) -> Path | None:
         Its path; None where there is no setpriv, or no bundled Claude Code.
     """
     setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
-    program = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
+    program = sdk.folder() / "_bundled" / "claude"
     if setpriv is None or not program.is_file():
         return None
     words = shlex.join([setpriv, "--pdeathsig", "KILL", "--", str(program)])

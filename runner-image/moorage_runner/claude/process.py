@@ -5,18 +5,14 @@ import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Any, cast
-
-from claude_agent_sdk import (
-    CanUseToolShadowedWarning,
-    ClaudeAgentOptions,
-    ClaudeSDKClient,
-    ClaudeSDKError,
-)
+from typing import TYPE_CHECKING, Any, cast
 
 from moorage_api.tasks import end
 from moorage_runner.errors import ClaudeNotStartedError
 from moorage_runner.logs import get_logger
+
+if TYPE_CHECKING:
+    from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient
 
 Json = dict[str, Any]
 
@@ -52,12 +48,18 @@ class Claude:
         """Why the last process ended."""
         return self._cause
 
-    async def connect(self, options: ClaudeAgentOptions) -> None:
+    async def connect(self, options: "ClaudeAgentOptions") -> None:
         """Start Claude Code.
 
         Raises:
             ClaudeNotStartedError: with what it said last.
         """
+        from claude_agent_sdk import (  # noqa: PLC0415 - claude.sdk
+            CanUseToolShadowedWarning,
+            ClaudeSDKClient,
+            ClaudeSDKError,
+        )
+
         await self.close()
         self._last_words.clear()
         options.stderr = self._heard
@@ -81,6 +83,8 @@ class Claude:
         Raises:
             ClaudeGoneError: it cannot be sent.
         """
+        from claude_agent_sdk import ClaudeSDKError  # noqa: PLC0415 - claude.sdk
+
         try:
             async with asyncio.timeout(CONTROL_SECONDS):
                 await self._connected().query(_one_message(text, message_id))
@@ -126,7 +130,7 @@ class Claude:
         if pump is not None:
             await end(pump)
 
-    def _connected(self) -> ClaudeSDKClient:
+    def _connected(self) -> "ClaudeSDKClient":
         if self._client is None or self._gone.is_set():
             raise ClaudeGoneError(self._cause or "it is not connected")
         return self._client
@@ -140,7 +144,7 @@ class Claude:
         except Exception as error:  # the SDK raises a bare Exception for what the CLI refuses
             raise ClaudeGoneError(str(error)[:_WORD_LENGTH]) from error
 
-    async def _listen(self, client: ClaudeSDKClient, gone: asyncio.Event) -> None:
+    async def _listen(self, client: "ClaudeSDKClient", gone: asyncio.Event) -> None:
         """Hand over the messages as the CLI prints them; the SDK's parsed ones leave things out."""
         cause = "it closed its output"
         try:
@@ -162,7 +166,7 @@ class Claude:
         self._last_words.append(line[:_WORD_LENGTH])
 
 
-async def _disconnect(client: ClaudeSDKClient) -> None:
+async def _disconnect(client: "ClaudeSDKClient") -> None:
     with suppress(Exception):
         await client.disconnect()
 

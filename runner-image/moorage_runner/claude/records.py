@@ -9,8 +9,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from claude_agent_sdk import project_key_for_directory
-
 from moorage_agent.transcript import FORGET, MAX_BYTES, READ
 from moorage_runner.claude import transcript
 from moorage_runner.claude.transcript import Transcript
@@ -58,14 +56,16 @@ class Records:
         return done
 
     def _copy(self, data: bytes) -> None:
-        folder = self.home / ".claude" / "projects" / project_key_for_directory(self.repo)
+        projects = self.home / ".claude" / "projects"
+        if not data:
+            shutil.rmtree(projects, ignore_errors=True)
+            return
+        from claude_agent_sdk import project_key_for_directory  # noqa: PLC0415 - claude.sdk
+
         self.home.mkdir(exist_ok=True, mode=0o700)
+        folder = projects / project_key_for_directory(self.repo)
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.conversation}.jsonl"
-        if data:
-            path.write_bytes(data)
-        else:
-            path.unlink(missing_ok=True)
+        (folder / f"{self.conversation}.jsonl").write_bytes(data)
 
     def _parse(self) -> Transcript:
         return transcript.read(self.conversation, self.repo, self.home)

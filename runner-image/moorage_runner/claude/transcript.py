@@ -6,11 +6,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from claude_agent_sdk import SessionMessage, get_session_messages
+from typing import TYPE_CHECKING, Any
 
 from moorage_runner.resume import CONTINUATION, RETRY
+
+if TYPE_CHECKING:
+    from claude_agent_sdk import SessionMessage
 
 Json = dict[str, Any]
 
@@ -19,7 +20,7 @@ Json = dict[str, Any]
 class Transcript:
     """A conversation's messages, oldest first."""
 
-    messages: tuple[SessionMessage, ...] = ()
+    messages: "tuple[SessionMessage, ...]" = ()
 
     @property
     def exists(self) -> bool:
@@ -46,7 +47,7 @@ class Transcript:
         """Whether no other prompt follows this one (what we nudged it with is none)."""
         return not any(_is_prompt(entry) for entry in self.after(prompt_id))
 
-    def answers(self, prompt_id: str) -> list[list[SessionMessage]]:
+    def answers(self, prompt_id: str) -> "list[list[SessionMessage]]":
         """Return the model's messages after a prompt, each with the tool results that follow it.
 
         A message stands there as several entries, one for each block.
@@ -73,6 +74,8 @@ def read(conversation_id: str, repo: Path, home: Path) -> Transcript:
     files = list((home / ".claude" / "projects").glob(f"*/{conversation_id}.jsonl"))
     if not files:
         return Transcript()
+    from claude_agent_sdk import get_session_messages  # noqa: PLC0415 - claude.sdk
+
     try:
         messages = get_session_messages(conversation_id, directory=str(repo))
     except (OSError, ValueError):
@@ -83,7 +86,7 @@ def read(conversation_id: str, repo: Path, home: Path) -> Transcript:
     return Transcript(tuple(messages))
 
 
-def as_frames(entries: list[SessionMessage], known_results: frozenset[str]) -> Iterator[Json]:
+def as_frames(entries: "list[SessionMessage]", known_results: frozenset[str]) -> Iterator[Json]:
     """Return entries as the CLI would have printed them, without results that are known."""
     for entry in entries:
         body = _body(entry)
@@ -99,17 +102,17 @@ def as_frames(entries: list[SessionMessage], known_results: frozenset[str]) -> I
         yield {"type": entry.type, "message": body, "parent_tool_use_id": None}
 
 
-def _is_prompt(entry: SessionMessage) -> bool:
+def _is_prompt(entry: "SessionMessage") -> bool:
     content = _body(entry).get("content")
     if entry.type != "user" or not isinstance(content, str):
         return False
     return content not in {CONTINUATION, RETRY}
 
 
-def _is_answer(entry: SessionMessage) -> bool:
+def _is_answer(entry: "SessionMessage") -> bool:
     """Whether the model said it: Claude Code fills in answers of its own for errors and gaps."""
     return entry.type == "assistant" and _body(entry).get("model") != "<synthetic>"
 
 
-def _body(entry: SessionMessage) -> Json:
+def _body(entry: "SessionMessage") -> Json:
     return entry.message if isinstance(entry.message, dict) else {}

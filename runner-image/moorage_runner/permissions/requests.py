@@ -5,13 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
-
-from claude_agent_sdk import (
-    PermissionResultAllow,
-    PermissionResultDeny,
-    ToolPermissionContext,
-)
+from typing import TYPE_CHECKING, Any
 
 from moorage_api.base import now
 from moorage_api.events import (
@@ -27,6 +21,13 @@ from moorage_runner.permissions.approval_ids import approval_id, request_hash, t
 from moorage_runner.permissions.rules import Grant, grant_of, is_allowed, updates_for
 from moorage_runner.permissions.wording import diff, file_of, relative, summary
 from moorage_runner.translate.limits import MAX_INPUT_BYTES, shorten_input
+
+if TYPE_CHECKING:
+    from claude_agent_sdk import (
+        PermissionResultAllow,
+        PermissionResultDeny,
+        ToolPermissionContext,
+    )
 
 Json = dict[str, Any]
 
@@ -105,9 +106,11 @@ class Permissions:
             self._decisions[approval] = (entry_id, decision)
 
     async def ask(
-        self, tool: str, value: Json, context: ToolPermissionContext
-    ) -> PermissionResultAllow | PermissionResultDeny:
+        self, tool: str, value: Json, context: "ToolPermissionContext"
+    ) -> "PermissionResultAllow | PermissionResultDeny":
         """Return whether a tool may be used, once somebody decided."""
+        from claude_agent_sdk import PermissionResultAllow  # noqa: PLC0415 - claude.sdk
+
         grant = grant_of(tool, value)
         if grant in self._grants or is_allowed(tool, value, self._turn.allowed):
             return PermissionResultAllow()
@@ -121,7 +124,7 @@ class Permissions:
         return self._decided(request, decision, grant)
 
     async def _request(
-        self, tool: str, value: Json, context: ToolPermissionContext
+        self, tool: str, value: Json, context: "ToolPermissionContext"
     ) -> PermissionRequest:
         """Return the request, the one from before a restart if it is the same."""
         approval = self._next_id(request_hash(tool, value))
@@ -144,7 +147,7 @@ class Permissions:
         return name
 
     def _describe(
-        self, approval: str, tool: str, value: Json, context: ToolPermissionContext
+        self, approval: str, tool: str, value: Json, context: "ToolPermissionContext"
     ) -> PermissionRequest:
         shown, input_cut = shorten_input(value, MAX_INPUT_BYTES)
         path = file_of(tool, value)
@@ -180,7 +183,12 @@ class Permissions:
 
     def _decided(
         self, request: PermissionRequest, decision: PermissionDecision, grant: Grant
-    ) -> PermissionResultAllow | PermissionResultDeny:
+    ) -> "PermissionResultAllow | PermissionResultDeny":
+        from claude_agent_sdk import (  # noqa: PLC0415 - claude.sdk
+            PermissionResultAllow,
+            PermissionResultDeny,
+        )
+
         self._resolve(request, decision.decision, decision.message, decision.scope)
         if decision.decision == "deny":
             return PermissionResultDeny(message=decision.message or "The user said no.")
@@ -192,7 +200,9 @@ class Permissions:
             updated_input=decision.updated_input, updated_permissions=updates
         )
 
-    def _expired(self, request: PermissionRequest) -> PermissionResultDeny:
+    def _expired(self, request: PermissionRequest) -> "PermissionResultDeny":
+        from claude_agent_sdk import PermissionResultDeny  # noqa: PLC0415 - claude.sdk
+
         message = f"Nobody decided until {request.expires_at:%Y-%m-%d %H:%M} UTC."
         self._resolve(request, "expired", message, "once")
         return PermissionResultDeny(message=message)

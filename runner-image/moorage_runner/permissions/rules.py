@@ -6,12 +6,12 @@ change a file the same file, of any other the tool.
 
 import re
 from fnmatch import fnmatchcase
-from typing import Any
-
-from claude_agent_sdk import PermissionUpdate
-from claude_agent_sdk.types import PermissionRuleValue
+from typing import TYPE_CHECKING, Any
 
 from moorage_api.events import PermissionRequest
+
+if TYPE_CHECKING:
+    from claude_agent_sdk import PermissionUpdate
 
 _FILE_TOOLS = {"Write": "file_path", "Edit": "file_path", "MultiEdit": "file_path"}
 _FILE_TOOLS |= {"NotebookEdit": "notebook_path", "Read": "file_path"}
@@ -36,8 +36,11 @@ def grant_of_request(request: PermissionRequest) -> Grant | None:
     return None if request.truncated else grant_of(request.tool, request.input)
 
 
-def updates_for(grant: Grant) -> list[PermissionUpdate]:
+def updates_for(grant: Grant) -> "list[PermissionUpdate]":
     """Return the same as rules for Claude Code, so that it does not even ask."""
+    from claude_agent_sdk import PermissionUpdate  # noqa: PLC0415 - claude.sdk
+    from claude_agent_sdk.types import PermissionRuleValue  # noqa: PLC0415 - claude.sdk
+
     tool, content = grant
     if content is not None and tool != "Bash":
         content = f"/{content}"  # in its rules //path is an absolute path

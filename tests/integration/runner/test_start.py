@@ -1,0 +1,23 @@
+"""What comes before what when a session starts."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from moorage_api.resources import Phase
+from moorage_testing.git import GitRepository, serving_git
+from moorage_testing.runner import RunnerUnderTest
+
+MakeRunner = Callable[..., RunnerUnderTest]
+
+LATE = "moorage_testing.late_imports"
+
+
+def test_the_clone_is_made_before_all_is_imported(make_runner: MakeRunner, tmp_path: Path) -> None:
+    """It is asked for first, or this runner would never go on; what it told is not lost."""
+    GitRepository.create(tmp_path / "origin")
+    with serving_git(tmp_path) as server:
+        runner = make_runner(module=LATE, spec={"repository": {"url": f"{server.url}/origin/.git"}})
+        runner.start()
+        progress = runner.wait_for_type("system:event", subtype="clone_progress")
+        assert progress.data.detail["repository"] == "repo"
+        runner.wait_for_type("session:status", phase=Phase.READY)
