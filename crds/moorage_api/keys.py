@@ -77,6 +77,11 @@ class SessionKeys:
         return self._key("grant")
 
     @property
+    def rows(self) -> str:
+        """Version of its rows in the database. Written by whoever changes them."""
+        return self._key("rows")
+
+    @property
     def lasting(self) -> tuple[str, ...]:
         """Keys to expire once the session is gone."""
         return (self.events, self.inbox, self.state, self.rpc, self.dead, self.meter)

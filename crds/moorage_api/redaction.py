@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, MutableMapping
+from functools import lru_cache
 from typing import Any, Final
 
 _NAMES: Final = re.compile(
@@ -23,6 +24,7 @@ _MASK: Final = "***"
 _SHORTEST: Final = 8
 """Shorter values are not looked for: they would mask words that are no secrets."""
 _DEEPEST: Final = 16
+_LONGEST_KEPT: Final = 200
 
 
 class Redactor:
@@ -69,6 +71,14 @@ class Redactor:
             text = text.replace(secret, _MASK)
         if len(text) < _SHORTEST:
             return text
-        for form, replacement in _FORMS:
-            text = form.sub(replacement, text)
-        return text
+        return _masked_once(text) if len(text) <= _LONGEST_KEPT else _masked(text)
+
+
+def _masked(text: str) -> str:
+    for form, replacement in _FORMS:
+        text = form.sub(replacement, text)
+    return text
+
+
+# Most of what is logged was logged before: names, levels, events, paths.
+_masked_once: Final = lru_cache(maxsize=1024)(_masked)

@@ -17,10 +17,13 @@ from moorage_gateway.backends.interface import SessionBackend
 from moorage_gateway.background import Supervisor
 from moorage_gateway.files.client import RunnerFiles
 from moorage_gateway.jobs.queue import JobQueue
+from moorage_gateway.kept.answers import KeptAnswers
+from moorage_gateway.kept.versions import Changes
 from moorage_gateway.limits.limiter import Limiter
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.watch import SessionWatch
 from moorage_gateway.metrics.instruments import Metrics
+from moorage_gateway.pipelined import Pipelined
 from moorage_gateway.settings import Settings
 
 OpenBackend = Callable[[Settings, Redis, Metrics], AbstractAsyncContextManager[SessionBackend]]
@@ -84,6 +87,10 @@ class Context:
     # The same connections, for what only reads.
     reads: AsyncEngine
     redis: Redis
+    # The same Redis, for what every request asks.
+    pipelined: Pipelined
+    changes: Changes
+    answers: KeptAnswers
     files: RunnerFiles
     # None: nobody logs in.
     logins: Logins | None

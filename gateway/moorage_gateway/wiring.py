@@ -30,6 +30,8 @@ from moorage_gateway.files.client import RunnerFiles
 from moorage_gateway.jobs.duties import Duty
 from moorage_gateway.jobs.queue import JobQueue
 from moorage_gateway.jobs.worker import WAIT_SECONDS, open_worker
+from moorage_gateway.kept.answers import KeptAnswers
+from moorage_gateway.kept.versions import Changes
 from moorage_gateway.limits.counters import ProcessCounter, RedisCounter
 from moorage_gateway.limits.limiter import Limiter
 from moorage_gateway.limits.rules import rules_of
@@ -39,6 +41,7 @@ from moorage_gateway.live.watch import SessionWatch
 from moorage_gateway.metrics.instruments import Metrics
 from moorage_gateway.metrics.server import serve_metrics
 from moorage_gateway.metrics.standing import Parts, Standing
+from moorage_gateway.pipelined import open_pipelined
 from moorage_gateway.recorder.recorder import Recorder, Traces
 from moorage_gateway.relay.relay import Relay
 from moorage_gateway.retention.retention import Retention
@@ -92,14 +95,17 @@ async def _open_limiter(settings: Settings) -> AsyncIterator[Limiter | None]:
     if not settings.limits.enabled:
         yield None
         return
-    async with make_redis(
-        settings.redis_url.get_secret_value(),
-        timeout_seconds=settings.limits.timeout_seconds,
-        connect_timeout_seconds=settings.limits.timeout_seconds,
-        pool_size=settings.redis.pool_size,
-        client_name="moorage-gateway-limits",
-    ) as redis:
-        yield Limiter(rules_of(settings.limits), RedisCounter(redis), ProcessCounter())
+    async with (
+        make_redis(
+            settings.redis_url.get_secret_value(),
+            timeout_seconds=settings.limits.timeout_seconds,
+            connect_timeout_seconds=settings.limits.timeout_seconds,
+            pool_size=settings.redis.pool_size,
+            client_name="moorage-gateway-limits",
+        ) as redis,
+        open_pipelined(redis, settings.limits.timeout_seconds) as pipelined,
+    ):
+        yield Limiter(rules_of(settings.limits), RedisCounter(pipelined), ProcessCounter())
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ class _Base:
     metrics: Metrics
     engine: AsyncEngine
     redis: Redis
+    changes: Changes
     closing: asyncio.Event
     stack: AsyncExitStack
 
@@ -149,7 +156,11 @@ async def _open_base(
             open_engine(settings.database_location, settings.database)
         )
         redis = await stack.enter_async_context(_redis(settings))
-        yield _Base(settings, clock, metrics, engine, redis, asyncio.Event(), stack)
+        pipelined = await stack.enter_async_context(
+            open_pipelined(redis, settings.redis.timeout_seconds)
+        )
+        changes = Changes(engine, pipelined)
+        yield _Base(settings, clock, metrics, engine, redis, changes, asyncio.Event(), stack)
 
 
 @asynccontextmanager
@@ -204,6 +215,9 @@ async def open_context(
             engine=engine,
             reads=reading(engine),
             redis=redis,
+            pipelined=base.changes.pipelined,
+            changes=base.changes,
+            answers=KeptAnswers(backend, base.changes.pipelined),
             backend=backend,
             relay=relay,
             jobs=jobs,
@@ -256,7 +270,7 @@ async def open_recording(
 
 def _recorder(base: _Base, hub: Hub, watch: SessionWatch, tracing: Tracing | None) -> Recorder:
     spans = _turn_spans(tracing, base.engine)
-    return Recorder(hub, base.engine, watch, base.clock, base.metrics.recorder, spans)
+    return Recorder(hub, base.changes, watch, base.clock, base.metrics.recorder, spans)
 
 
 def _needed_once(base: _Base, backend: SessionBackend, recorder: Recorder) -> list[Background]:

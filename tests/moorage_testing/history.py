@@ -30,8 +30,10 @@ from moorage_api.redis_client import make_redis
 from moorage_api.resources.session import Usage
 from moorage_gateway.db.engine import make_engine
 from moorage_gateway.db.tables import checkpoints, inputs, sessions
+from moorage_gateway.kept.versions import Changes
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.watch import SessionWatch
+from moorage_gateway.pipelined import Pipelined
 from moorage_gateway.recorder.recorder import Recorder
 from moorage_gateway.settings import DatabaseSettings
 from moorage_testing.live import LIMIT, FakeBackend
@@ -101,15 +103,16 @@ class History:
         self.backend = FakeBackend()
         self._redis_url = redis_url
         self._tasks: list[asyncio.Task[None]] = []
-        self._clients: list[Redis] = []
+        self._clients: list[tuple[Redis, Pipelined]] = []
 
     def start(self, engine: AsyncEngine | None = None) -> Recorder:
         """Start a gateway's recorder with the parts that it needs."""
         redis = make_redis(self._redis_url)
         hub = Hub(redis, asyncio.Event())
         watch = SessionWatch(self.backend, hub)
-        recorder = Recorder(hub, engine or self.engine, watch)
-        self._clients.append(redis)
+        pipelined = Pipelined(redis, LIMIT)
+        recorder = Recorder(hub, Changes(engine or self.engine, pipelined), watch)
+        self._clients.append((redis, pipelined))
         self._tasks += [asyncio.create_task(part.run()) for part in (hub, watch, recorder)]
         return recorder
 
@@ -120,8 +123,9 @@ class History:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         clients, self._clients = self._clients, []
-        for client in clients:
-            await client.aclose()
+        for redis, pipelined in clients:
+            await pipelined.close()
+            await redis.aclose()
 
     async def rows(self, table: Table, session_id: str) -> Sequence[Any]:
         """Return a session's rows, in the order of their key."""

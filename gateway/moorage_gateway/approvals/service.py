@@ -15,7 +15,7 @@ from moorage_gateway.approvals.schemas import ApprovalList, ApprovalQuery, Appro
 from moorage_gateway.approvals.view import refusal, state_of, view
 from moorage_gateway.audit.acts import Act, Action
 from moorage_gateway.audit.record import record
-from moorage_gateway.auth.access import id_of, visible_sessions
+from moorage_gateway.auth.access import id_of, visible
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.context import Context
 from moorage_gateway.errors import NotFound, QuotaReached, SessionFinished
@@ -38,7 +38,7 @@ class ApprovalService:
 
     async def of_all(self, query: ApprovalQuery) -> ApprovalList:
         """Return the approvals of all sessions."""
-        return await self.of(visible_sessions(self.context.backend, self.principal), query)
+        return await self.of(visible(self.context.backend.list(), self.principal), query)
 
     async def of(self, sessions: Sequence[ClaudeSession], query: ApprovalQuery) -> ApprovalList:
         """Return the approvals of these sessions. A session that ended waits for nobody."""
@@ -99,7 +99,7 @@ class ApprovalService:
         self, session: ClaudeSession, decision: PermissionDecision
     ) -> tuple[ApprovalRow, bool]:
         session_id, moment = id_of(session), self.context.clock()
-        async with self.context.engine.begin() as connection:
+        async with self.context.changes.of(session_id) as connection:
             await SessionRepository(connection).keep([session_id])
             repository = ApprovalRepository(connection)
             first = not session.status.phase.finished and await repository.decide(
@@ -142,13 +142,13 @@ class ApprovalService:
         asked = [row for row in await self._asked([session_id]) if row.id == approval_id]
         if not asked:
             raise NotFound("approval", approval_id)
-        async with self.context.engine.begin() as connection:
+        async with self.context.changes.of(session_id) as connection:
             await SessionRepository(connection).add(row_for(session, self.context.clock()))
             await ApprovalRepository(connection).add(asked[0])
 
     async def _asked(self, session_ids: Sequence[str]) -> list[ApprovalRow]:
         """Return what the sessions ask at this moment, by their own word."""
-        live = await read_live(self.context.redis, session_ids) or {}
+        live = await read_live(self.context.pipelined, session_ids) or {}
         return [
             ApprovalRow.of(session_id, request)
             for session_id, facts in live.items()

@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import event, insert
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_gateway.audit.acts import Act
 from moorage_gateway.audit.caller import Caller, present
+from moorage_gateway.db.commits import when_committed
 from moorage_gateway.db.tables import audit_records
 
 _INSERT: Final = insert(audit_records)
@@ -28,7 +29,7 @@ async def record(
     """
     row = _row(moment, act, caller or present.get())
     await connection.execute(_INSERT, row)
-    _log_at_commit(connection, row)
+    when_committed(connection, lambda: _tell(row))
 
 
 def _row(moment: datetime, act: Act, caller: Caller) -> dict[str, Any]:
@@ -47,11 +48,5 @@ def _row(moment: datetime, act: Act, caller: Caller) -> dict[str, Any]:
     }
 
 
-def _log_at_commit(connection: AsyncConnection, row: dict[str, Any]) -> None:
-    sync = connection.sync_connection
-    assert sync is not None  # noqa: S101 - it has just been used
-
-    def tell(_: object) -> None:
-        log.info("audit", **row | {"at": row["at"].isoformat()})
-
-    event.listen(sync, "commit", tell, once=True)
+def _tell(row: dict[str, Any]) -> None:
+    log.info("audit", **row | {"at": row["at"].isoformat()})

@@ -1,6 +1,7 @@
 """Which sessions a principal may see: the one check that all routes use."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Annotated
 
 import structlog
@@ -38,9 +39,9 @@ def visible_session(
     return session
 
 
-def visible_sessions(backend: SessionBackend, principal: Principal) -> list[ClaudeSession]:
-    """Return the sessions that the principal may see, oldest first."""
-    return [session for session in backend.list() if may_see(principal, session)]
+def visible(sessions: Sequence[ClaudeSession], principal: Principal) -> list[ClaudeSession]:
+    """Return those of the sessions that the principal may see."""
+    return [session for session in sessions if may_see(principal, session)]
 
 
 async def session_in_path(

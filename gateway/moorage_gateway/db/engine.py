@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from moorage_gateway.db.commits import watch
 from moorage_gateway.db.failures import translate
 from moorage_gateway.db.values import to_json
 from moorage_gateway.settings import DatabaseSettings
@@ -27,9 +28,10 @@ _GRACE_SECONDS: Final = 5.0
 def make_engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
     """Return an engine for ``url``; nothing is connected before it is used."""
     parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed, settings)
-    return _postgresql(parsed, settings)
+    make = _sqlite if parsed.get_backend_name() == "sqlite" else _postgresql
+    engine = make(parsed, settings)
+    watch(engine)
+    return engine
 
 
 def _sqlite(url: URL, settings: DatabaseSettings) -> AsyncEngine:

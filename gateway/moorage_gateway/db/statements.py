@@ -5,7 +5,9 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Insert, Table
+from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,18 +29,24 @@ async def upsert(
     await connection.execute(statement, dict(row))
 
 
+def insert_into(dialect: str, table: Table) -> PostgresqlInsert | SqliteInsert:
+    """Return an insert that can say what happens where there is such a row already.
+
+    Both dialects have that, the generic insert has not.
+    """
+    return (sqlite_insert if dialect == "sqlite" else postgresql_insert)(table)
+
+
 # Made once each: to make a statement takes longer than to send it.
 
 
 @cache
 def _insert_once(dialect: str, table: Table, key: tuple[str, ...]) -> Insert:
-    insert = sqlite_insert if dialect == "sqlite" else postgresql_insert
-    # Both have on_conflict_do_nothing, the generic insert has not.
-    return insert(table).on_conflict_do_nothing(index_elements=key)
+    return insert_into(dialect, table).on_conflict_do_nothing(index_elements=key)
 
 
 @cache
 def _upsert(dialect: str, table: Table, changed: tuple[str, ...]) -> Insert:
-    statement = (sqlite_insert if dialect == "sqlite" else postgresql_insert)(table)
+    statement = insert_into(dialect, table)
     values = {name: statement.excluded[name] for name in changed}
     return statement.on_conflict_do_update(index_elements=["id"], set_=values)

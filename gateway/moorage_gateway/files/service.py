@@ -142,7 +142,7 @@ class FileService:
         """Refuse at once where nobody would answer."""
         if self.session.spec.suspend or phase not in _RUNNING:
             raise SessionNotReady(session_id, phase)
-        live = await read_live(self.context.redis, [session_id])
+        live = await read_live(self.context.pipelined, [session_id])
         if live is None:
             raise Unavailable("redis")
         if not live.get(session_id, NOTHING).alive:

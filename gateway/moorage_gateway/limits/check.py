@@ -23,12 +23,12 @@ EXPOSED_HEADERS: Final = ("RateLimit", "RateLimit-Policy", "Retry-After")
 
 
 async def limited(request: Request, context: ContextDep, principal: PrincipalDep) -> None:
-    """Count the request for its user: a dependency of every route that asks who calls.
+    """Count the request for its user, once: a dependency of every route that asks who calls.
 
     Raises:
         RateLimited: if it is one too many.
     """
-    if context.limiter is not None:
+    if context.limiter is not None and not hasattr(request.state, _KEY):
         name = limit_for(request.method, request.scope["route"].path)
         _tell(
             request,

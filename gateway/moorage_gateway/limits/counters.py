@@ -6,14 +6,17 @@ costs one command, and the numbers told are those that decided. Times are Redis'
 the replicas do not matter.
 """
 
+import hashlib
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from limits.aio.storage import MemoryStorage
 from limits.aio.storage.redis.bridge import RedisBridge
-from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
 
 from moorage_gateway.limits.rules import Rule
 from moorage_gateway.limits.standing import Standing
+from moorage_gateway.pipelined import Pipelined, pack
 
 _PREFIX: Final = "moorage:limits"
 _SCRIPT: Final = f"""
@@ -27,6 +30,8 @@ local admitted = acquire(KEYS, ARGV)
 local found = stand(KEYS, {{ARGV[2]}})
 return {{admitted and 1 or 0, found[1], found[2], found[3], found[4]}}
 """
+_DIGEST: Final = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+"""What Redis knows it by."""
 
 
 class Counter(Protocol):
@@ -40,8 +45,8 @@ class Counter(Protocol):
 class RedisCounter:
     """Counts in Redis: one round trip, atomic, the same for every replica."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._script = redis.register_script(_SCRIPT)
+    def __init__(self, pipelined: Pipelined) -> None:
+        self._pipelined = pipelined
 
     async def take(self, rule: Rule, who: str) -> Standing:
         """Count one request.
@@ -49,11 +54,7 @@ class RedisCounter:
         Raises:
             RedisError, OSError, TimeoutError: if Redis does not answer in time.
         """
-        # In braces: both keys must be in one slot of a cluster.
-        current = f"{_PREFIX}:{{{rule.item.key_for(who, rule.name)}}}"
-        answer: Any = await self._script(
-            keys=[f"{current}/-1", current], args=[rule.amount, rule.window_seconds, 1]
-        )
+        (answer,) = await self._asked(rule, who)
         admitted, previous, previous_left, count, left = answer
         return Standing(
             admitted=bool(admitted),
@@ -64,6 +65,20 @@ class RedisCounter:
             current=int(count or 0),
             current_left=max(0, left),
         )
+
+    async def _asked(self, rule: Rule, who: str) -> list[Any]:
+        try:
+            return await self._pipelined.ask(_command("EVALSHA", _DIGEST, rule, who))
+        except NoScriptError:  # a Redis that has not seen it yet; from then on it has
+            return await self._pipelined.ask(_command("EVAL", _SCRIPT, rule, who))
+
+
+@lru_cache(maxsize=4096)
+def _command(name: str, script: str, rule: Rule, who: str) -> bytes:
+    # In braces: both keys must be in one slot of a cluster.
+    current = f"{_PREFIX}:{{{rule.item.key_for(who, rule.name)}}}"
+    arguments = (rule.amount, rule.window_seconds, 1)
+    return pack(name, script, 2, f"{current}/-1", current, *arguments)
 
 
 class ProcessCounter:

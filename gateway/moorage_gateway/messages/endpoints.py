@@ -8,16 +8,22 @@ from moorage_gateway.auth.access import SessionDep
 from moorage_gateway.auth.principal import PrincipalDep
 from moorage_gateway.context import ContextDep
 from moorage_gateway.errors import error_responses
+from moorage_gateway.kept.answers import BasisDep
+from moorage_gateway.kept.route import KeptRoute
 from moorage_gateway.messages.schemas import Conversation, MessageQuery, MessageSent, SendMessage
 from moorage_gateway.messages.service import MessageService
 from moorage_gateway.requests import IdempotencyKey
 
-router = APIRouter(prefix="/sessions/{session_id}/messages", tags=["messages"])
+router = APIRouter(
+    prefix="/sessions/{session_id}/messages", tags=["messages"], route_class=KeptRoute
+)
 
 
-async def message_service(context: ContextDep, principal: PrincipalDep) -> MessageService:
+async def message_service(
+    context: ContextDep, principal: PrincipalDep, basis: BasisDep
+) -> MessageService:
     """Return the service for one request."""
-    return MessageService(context, principal)
+    return MessageService(context, principal, basis)
 
 
 Messages = Annotated[MessageService, Depends(message_service)]

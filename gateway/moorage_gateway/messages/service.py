@@ -1,6 +1,6 @@
 """What can be done with messages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +16,7 @@ from moorage_gateway.auth.principal import Principal
 from moorage_gateway.context import Context
 from moorage_gateway.errors import KeySpent, Mistake, RequestInvalid, SessionFinished, TooLarge
 from moorage_gateway.idempotency.repository import Claim, KeyRepository, KeyUse
+from moorage_gateway.kept.answers import Basis
 from moorage_gateway.messages.conversation import nest
 from moorage_gateway.messages.repository import MessageRepository, MessageRow, NewMessage
 from moorage_gateway.messages.schemas import (
@@ -39,6 +40,8 @@ class MessageService:
 
     context: Context
     principal: Principal
+    basis: Basis = field(default_factory=Basis)
+    """Where to note what an answer is made of."""
 
     async def send(
         self, session: ClaudeSession, request: SendMessage, key: str | None
@@ -88,7 +91,7 @@ class MessageService:
             claude_session_id=session.status.claude_session_id,
             created_at=moment,
         )
-        async with self.context.engine.begin() as connection:
+        async with self.context.changes.of(new.session_id) as connection:
             if use is not None:
                 keep = timedelta(hours=self.context.settings.http.idempotency_hours)
                 claim = await KeyRepository(connection).claim(use, new.id, moment, keep)
@@ -112,7 +115,7 @@ class MessageService:
         session_id = id_of(session)
         async with self.context.reads.connect() as connection:
             # One after the other: who is told that the turn has ended must get all of it.
-            sessions = SessionService(self.context, self.principal)
+            sessions = SessionService(self.context, self.principal, self.basis)
             standing = await sessions.read(connection, session)
             heads, children = await _rows(connection, session_id, query)
         shown = heads[: query.limit]

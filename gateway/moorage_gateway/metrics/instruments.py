@@ -49,6 +49,14 @@ class HttpMetrics:
             "Requests that are being answered; streams not.",
             registry=registry,
         )
+        kept = Counter(
+            "moorage_http_kept_answers",
+            "Answers about sessions: given again as they were, or made.",
+            ["how"],
+            registry=registry,
+        )
+        self.given_again = kept.labels("given_again")
+        self.made = kept.labels("made")
         self.refusals = Counter(
             "moorage_rate_limit_refusals",
             "Requests refused because there were too many (429).",

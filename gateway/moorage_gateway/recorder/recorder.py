@@ -4,7 +4,7 @@ A backlog sits in Redis, never in memory: the hub only says which session has so
 session nothing happens in costs nothing. One whose runner is gone (suspended, finished) is read to
 its end and then left alone until it changes.
 
-Wiring: ``Recorder(hub, engine, watch)``; ``run()`` until cancelled. May run in every replica: of
+Wiring: ``Recorder(hub, changes, watch)``; ``run()`` until cancelled. May run in every replica: of
 two that read the same events one writes them, the other rests for a while.
 """
 
@@ -18,13 +18,13 @@ from typing import Any, Final, Protocol
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.backoff import Backoff
 from moorage_api.base import now
 from moorage_api.redis_client import FAILURES
 from moorage_api.resources import ClaudeSession, Phase
 from moorage_gateway.backends.interface import SessionChange
+from moorage_gateway.kept.versions import Changes
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.ids import NONE, EventId
 from moorage_gateway.live.items import Item
@@ -82,7 +82,7 @@ class Recorder:
     def __init__(
         self,
         hub: Hub,
-        engine: AsyncEngine,
+        changes: Changes,
         watch: SessionWatch,
         clock: Callable[[], datetime] = now,
         metrics: RecorderMetrics | None = None,
@@ -92,9 +92,9 @@ class Recorder:
         self._hub = hub
         self._clock = clock
         self._metrics = metrics or RecorderMetrics()
-        self._engine = engine
+        self._engine = changes.engine
         self._watch = watch
-        self.writer = Writer(engine, watch.find, clock)
+        self.writer = Writer(changes, watch.find, clock)
         self._tracked: dict[str, _Tracked] = {}
         # A dict for its order: no session waits behind those that are always busy. Each since when.
         self._dirty: dict[str, float] = {}

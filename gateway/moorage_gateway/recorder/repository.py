@@ -6,8 +6,6 @@ from typing import Any
 
 import structlog
 from sqlalchemy import ColumnElement, Table, and_, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.events import (
@@ -18,7 +16,7 @@ from moorage_api.events import (
     UsageEvent,
 )
 from moorage_api.inbox import InputRefused, PermissionDecision, decode_input
-from moorage_gateway.db.statements import insert_once
+from moorage_gateway.db.statements import insert_into, insert_once
 from moorage_gateway.db.tables import approvals, checkpoints, inputs, messages, turns
 from moorage_gateway.live.ids import EventId
 from moorage_gateway.recorder import rows
@@ -225,8 +223,7 @@ class RecordRepository:
         where: ColumnElement[bool] | None = None,
     ) -> None:
         """Insert a row; where there is one with its key, change that."""
-        sqlite = self._connection.dialect.name == "sqlite"
-        statement = (sqlite_insert if sqlite else postgresql_insert)(table).values(**row)
+        statement = insert_into(self._connection.dialect.name, table).values(**row)
         await self._connection.execute(
             statement.on_conflict_do_update(
                 index_elements=list(key), set_=change(statement.excluded), where=where

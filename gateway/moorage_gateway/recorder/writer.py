@@ -12,11 +12,12 @@ from typing import Final
 import structlog
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.backoff import Backoff
 from moorage_api.resources import ClaudeSession
 from moorage_gateway.db.tables import checkpoints
+from moorage_gateway.kept.versions import Changes
 from moorage_gateway.recorder.entries import Page
 from moorage_gateway.recorder.repository import RecordRepository
 from moorage_gateway.sessions.creation import row_for
@@ -32,10 +33,8 @@ FindSession = Callable[[str], ClaudeSession | None]
 class Writer:
     """Writes pages to the database."""
 
-    def __init__(
-        self, engine: AsyncEngine, find: FindSession, clock: Callable[[], datetime]
-    ) -> None:
-        self._engine = engine
+    def __init__(self, changes: Changes, find: FindSession, clock: Callable[[], datetime]) -> None:
+        self._changes = changes
         self._find = find
         self._clock = clock
         self.failures = 0
@@ -87,8 +86,9 @@ class Writer:
     async def _together(self, pages: Sequence[Page]) -> set[str]:
         """Write pages in one transaction. In one order everywhere, so that none waits in a ring."""
         passed_by = set()
-        async with self._engine.begin() as connection:
-            await SessionRepository(connection).keep([page.session_id for page in pages])
+        session_ids = [page.session_id for page in pages]
+        async with self._changes.of(*session_ids) as connection:
+            await SessionRepository(connection).keep(session_ids)
             repository = RecordRepository(connection, self._clock())
             for page in sorted(pages, key=lambda page: page.session_id):
                 if not await self._has_row(connection, page):
@@ -118,7 +118,7 @@ class Writer:
         """Whether the database takes writes at all."""
         nothing = update(checkpoints).where(checkpoints.c.session_id == "").values(event_id="")
         try:
-            async with self._engine.begin() as connection:
+            async with self._changes.engine.begin() as connection:
                 await connection.execute(nothing)
         except Exception:  # whatever it is, it is not the event's fault
             return False

@@ -8,6 +8,8 @@ from moorage_gateway.auth.access import SessionDep
 from moorage_gateway.auth.principal import PrincipalDep
 from moorage_gateway.context import ContextDep
 from moorage_gateway.errors import error_responses
+from moorage_gateway.kept.answers import BasisDep
+from moorage_gateway.kept.route import KeptRoute
 from moorage_gateway.requests import IdempotencyKey
 from moorage_gateway.sessions.schemas import (
     ChangeMode,
@@ -23,12 +25,14 @@ from moorage_gateway.sessions.schemas import (
 from moorage_gateway.sessions.service import SessionService
 from moorage_gateway.sessions.steering import SteeringService
 
-router = APIRouter(prefix="/sessions", tags=["sessions"])
+router = APIRouter(prefix="/sessions", tags=["sessions"], route_class=KeptRoute)
 
 
-async def session_service(context: ContextDep, principal: PrincipalDep) -> SessionService:
+async def session_service(
+    context: ContextDep, principal: PrincipalDep, basis: BasisDep
+) -> SessionService:
     """Return the service for one request."""
-    return SessionService(context, principal)
+    return SessionService(context, principal, basis)
 
 
 async def steering_service(context: ContextDep) -> SteeringService:

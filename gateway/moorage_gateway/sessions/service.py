@@ -1,8 +1,7 @@
 """What can be done with sessions."""
 
-import asyncio
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -11,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moorage_api.resources import ClaudeSession
 from moorage_gateway.audit.acts import Act, Action, Outcome
 from moorage_gateway.audit.record import record
-from moorage_gateway.auth.access import id_of, visible_sessions
+from moorage_gateway.auth.access import id_of, visible
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.backends.interface import SessionMissing
 from moorage_gateway.context import Context
 from moorage_gateway.errors import NotFound, SessionFinished
+from moorage_gateway.kept.answers import Basis, archived_version
 from moorage_gateway.sessions import waking
 from moorage_gateway.sessions.creation import row_for
 from moorage_gateway.sessions.live import NOTHING, read_live
@@ -40,6 +40,8 @@ class SessionService:
 
     context: Context
     principal: Principal
+    basis: Basis = field(default_factory=Basis)
+    """Where to note what an answer is made of."""
 
     async def create(self, request: CreateSession, key: str | None) -> SessionView:
         """Create a session; with the same key and content again, return the same one.
@@ -54,9 +56,11 @@ class SessionService:
 
     async def find(self, query: SessionQuery) -> SessionPage:
         """Return the sessions that ``query`` asks for."""
+        self.basis.archived = await archived_version(self.context.pipelined)
         async with self.context.reads.connect() as connection:
             archived = await SessionRepository(connection).archived_ids()
-            found = select(visible_sessions(self.context.backend, self.principal), archived, query)
+            self.basis.listed = self.context.backend.list()
+            found = select(visible(self.basis.listed, self.principal), archived, query)
             page = found[query.offset : query.offset + query.limit]
             views = await self._views(connection, page)
         return SessionPage(sessions=views, **query.of(len(found)))
@@ -75,14 +79,16 @@ class SessionService:
         self, connection: AsyncConnection, sessions: Sequence[ClaudeSession]
     ) -> list[SessionView]:
         ids = [id_of(session) for session in sessions]
-        recorded, live = await asyncio.gather(
-            SessionRepository(connection).recorded(ids), read_live(self.context.redis, ids)
-        )
+        # One after the other: who is told that a turn has ended must get all of it.
+        live = await read_live(self.context.pipelined, ids)
+        recorded = await SessionRepository(connection).recorded(ids)
         moment = self.context.clock()
         views = []
+        self.basis.is_whole = live is not None
         for session_id, session in zip(ids, sessions, strict=True):
             stored = recorded.get(session_id) or Recorded(row_for(session, moment))
             facts = (live or {}).get(session_id, NOTHING)
+            self.basis.sessions[session_id] = (session, facts)
             views.append(view(Known(session, stored.row, facts, stored.waiting, stored.outcome)))
         return views
 
@@ -97,7 +103,8 @@ class SessionService:
             values["metadata"] = request.metadata.stored() if request.metadata else None
         if request.status is not None:
             values["archived"] = request.status == "archived"
-        async with self.context.engine.begin() as connection:
+        archived = request.status is not None
+        async with self.context.changes.of(id_of(session), archived=archived) as connection:
             repository = SessionRepository(connection)
             await repository.add(row_for(session, moment))
             await repository.change(id_of(session), values)

@@ -56,7 +56,7 @@ class SteeringService:
         if phase.finished:
             raise SessionFinished(session_id, phase)
         moment = self.context.clock()
-        async with self.context.engine.begin() as connection:
+        async with self.context.changes.of(session_id) as connection:
             repository = SessionRepository(connection)
             await repository.add(row_for(session, moment))
             await outbox.put(connection, session_id, value, moment)
@@ -64,7 +64,9 @@ class SteeringService:
         await outbox.deliver(self.context.relay, session_id)
 
     async def _present_turn(self, session_id: str) -> str | None:
-        facts = (await read_live(self.context.redis, [session_id]) or {}).get(session_id, NOTHING)
+        facts = (await read_live(self.context.pipelined, [session_id]) or {}).get(
+            session_id, NOTHING
+        )
         if facts.state is not None and facts.state.turn_id is not None:
             return facts.state.turn_id
         query = select(outbox.first_waiting(literal(session_id)))

@@ -19,6 +19,7 @@ from moorage_gateway import credential_proxy
 from moorage_gateway.jobs.queue import QUEUE
 from moorage_gateway.limits.counters import RedisCounter
 from moorage_gateway.limits.rules import LimitName, rules_of
+from moorage_gateway.pipelined import open_pipelined
 from moorage_gateway.settings import LimitSettings
 from moorage_testing.controlplane.processes import until
 from moorage_testing.ports import free_port
@@ -186,4 +187,5 @@ async def test_jobs_and_limits_work_with_the_gateway_s_login(bundled: Bundled) -
         assert (await queue.info())["queued"] == 0
         await queue.disconnect()
         rule = rules_of(LimitSettings())[LimitName.MESSAGES]
-        assert (await RedisCounter(redis).take(rule, "ada")).admitted
+        async with open_pipelined(redis, 5) as pipelined:
+            assert (await RedisCounter(pipelined).take(rule, "ada")).admitted

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from moorage_api.redis_client import make_redis
 from moorage_gateway.limits.counters import RedisCounter
 from moorage_gateway.limits.rules import LimitName, Rule, rules_of
+from moorage_gateway.pipelined import open_pipelined
 from moorage_gateway.settings import LimitSettings
 from moorage_testing.redis import RedisServer
 
@@ -17,6 +18,12 @@ from moorage_testing.redis import RedisServer
 async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
     async with make_redis(redis_server.url) as client:
         yield client
+
+
+@pytest.fixture
+async def counter(redis: Redis) -> AsyncIterator[RedisCounter]:
+    async with open_pipelined(redis, 5) as pipelined:
+        yield RedisCounter(pipelined)
 
 
 def rule(text: str) -> Rule:
@@ -33,8 +40,8 @@ async def pass_time(redis: Redis, milliseconds: int) -> None:
             await redis.delete(key)
 
 
-async def test_counts_are_exact_and_each_tells_how_it_stands(redis: Redis) -> None:
-    counter, ten = RedisCounter(redis), rule("10/minute")
+async def test_counts_are_exact_and_each_tells_how_it_stands(counter: RedisCounter) -> None:
+    ten = rule("10/minute")
     found = [await counter.take(ten, "ada") for _ in range(12)]
     assert [standing.admitted for standing in found] == [True] * 10 + [False] * 2
     assert [standing.remaining for standing in found] == [*range(9, -1, -1), 0, 0]
@@ -47,9 +54,9 @@ async def test_counts_are_exact_and_each_tells_how_it_stands(redis: Redis) -> No
     ("first", "elapsed", "second"), [(10, 0, 0), (7, 70_000, 9), (3, 40_000, 9)]
 )
 async def test_after_the_wait_that_is_told_a_request_is_admitted(
-    redis: Redis, first: int, elapsed: int, second: int
+    redis: Redis, counter: RedisCounter, first: int, elapsed: int, second: int
 ) -> None:
-    counter, ten = RedisCounter(redis), rule("10/minute")
+    ten = rule("10/minute")
     for _ in range(first):
         await counter.take(ten, "ada")
     await pass_time(redis, elapsed)
@@ -63,22 +70,28 @@ async def test_after_the_wait_that_is_told_a_request_is_admitted(
     assert (await counter.take(ten, "ada")).admitted
 
 
-async def test_every_key_expires(redis: Redis) -> None:
-    await RedisCounter(redis).take(rule("10/minute"), "ada")
+async def test_every_key_expires(redis: Redis, counter: RedisCounter) -> None:
+    await counter.take(rule("10/minute"), "ada")
     (key,) = await redis.keys("*")
     assert 0 < await redis.pttl(key) <= 120_000
 
 
-async def test_a_script_that_redis_lost_is_loaded_again(redis: Redis) -> None:
-    counter = RedisCounter(redis)
+async def test_a_script_that_redis_lost_is_loaded_again(
+    redis: Redis, counter: RedisCounter
+) -> None:
     await counter.take(rule("10/minute"), "ada")
     await redis.script_flush()
     assert (await counter.take(rule("10/minute"), "ada")).remaining == 8
 
 
 async def test_many_at_once_over_many_connections(redis_server: RedisServer) -> None:
-    async with make_redis(redis_server.url) as one, make_redis(redis_server.url) as other:
-        counters, hundred = [RedisCounter(one), RedisCounter(other)], rule("100/hour")
+    hundred = rule("100/hour")
+    async with (
+        make_redis(redis_server.url) as redis,
+        open_pipelined(redis, 5) as one,
+        open_pipelined(redis, 5) as other,
+    ):
+        counters = [RedisCounter(one), RedisCounter(other)]
         found = await asyncio.gather(
             *(counters[number % 2].take(hundred, "ada") for number in range(300))
         )

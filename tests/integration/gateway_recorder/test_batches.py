@@ -1,24 +1,36 @@
 """What is read together is written together: one transaction, by statements that are prepared."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import event, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from moorage_api.events import Event
+from moorage_api.redis_client import make_redis
 from moorage_gateway.db.engine import make_engine
 from moorage_gateway.db.tables import checkpoints, messages
+from moorage_gateway.kept.versions import Changes
 from moorage_gateway.live.ids import EventId
+from moorage_gateway.pipelined import Pipelined, open_pipelined
 from moorage_gateway.recorder.entries import Page
 from moorage_gateway.recorder.writer import Writer
 from moorage_gateway.settings import DatabaseSettings
 from moorage_testing.history import answered, asked, said, used
 from moorage_testing.live import FakeBackend
 from moorage_testing.plans import statements_sent
+from moorage_testing.redis import RedisServer
 
 SESSIONS = 4
 TURNS = 10
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+@pytest.fixture
+async def pipelined(redis_server: RedisServer) -> AsyncIterator[Pipelined]:
+    async with make_redis(redis_server.url) as redis, open_pipelined(redis, 5) as questions:
+        yield questions
 
 
 def page_of(session_id: str, number: int) -> Page:
@@ -42,10 +54,12 @@ def commits_of(engine: AsyncEngine) -> list[object]:
     return commits
 
 
-async def test_pages_of_several_sessions_are_one_transaction(database_url: str) -> None:
+async def test_pages_of_several_sessions_are_one_transaction(
+    database_url: str, pipelined: Pipelined
+) -> None:
     engine, backend = make_engine(database_url, DatabaseSettings()), FakeBackend()
     ids = [backend.add() for _ in range(SESSIONS)]
-    writer = Writer(engine, backend.get, lambda: NOW)
+    writer = Writer(Changes(engine, pipelined), backend.get, lambda: NOW)
     commits = commits_of(engine)
     events = SESSIONS * TURNS * 4
     for number in (1, 2):
@@ -63,11 +77,13 @@ async def test_pages_of_several_sessions_are_one_transaction(database_url: str) 
     await engine.dispose()
 
 
-async def test_postgresql_parses_each_statement_once(postgres_url: str) -> None:
+async def test_postgresql_parses_each_statement_once(
+    postgres_url: str, pipelined: Pipelined
+) -> None:
     settings = DatabaseSettings(pool_size=1, max_overflow=0)
     engine, backend = make_engine(postgres_url, settings), FakeBackend()
     session_id = backend.add()
-    writer = Writer(engine, backend.get, lambda: NOW)
+    writer = Writer(Changes(engine, pipelined), backend.get, lambda: NOW)
     query = text("SELECT count(*) FROM pg_prepared_statements WHERE statement !~ 'pg_'")
     known = []
     for number in (1, 2, 3):

@@ -7,7 +7,7 @@ import pytest
 
 from moorage_api.resources import Activity, Phase
 from moorage_api.state import SessionState
-from moorage_gateway.auth.access import visible_session, visible_sessions
+from moorage_gateway.auth.access import visible, visible_session
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.errors import NotFound
 from moorage_gateway.sessions.live import LiveFacts, facts_in
@@ -90,7 +90,7 @@ def test_another_users_session_is_not_there(role: Any, owner: str | None, *, see
     made = made.model_copy(update={"metadata": made.metadata.model_copy(update={"uid": f"{UID}1"})})
     backend.sessions[f"{UID}1"] = made
     principal = Principal("me", role)
-    assert visible_sessions(backend, principal) == ([made] if seen else [])
+    assert visible(backend.list(), principal) == ([made] if seen else [])
     if seen:
         assert visible_session(backend, principal, f"{UID}1") is made
     else:

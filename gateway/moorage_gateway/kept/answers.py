@@ -1,0 +1,140 @@
+"""Answers about sessions, kept with what they were made of.
+
+Before one is given again Redis is asked, in one round trip, for what runners say now and for the
+versions of the rows; resources are compared with the backend's. If all is as it was when the answer
+was made, so is the answer. Nothing is taken on trust from a message that might be lost.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Final
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from moorage_api.redis_client import FAILURES
+from moorage_api.resources import ClaudeSession
+from moorage_gateway.backends.interface import SessionBackend, SessionMissing
+from moorage_gateway.kept.versions import ARCHIVED
+from moorage_gateway.pipelined import Pipelined, pack
+from moorage_gateway.sessions.live import LiveFacts, read_live
+
+KEEP_SECONDS: Final = 10.0
+"""How long an answer is wrong at most where a version was not renewed, because Redis was away."""
+
+_MOST_BYTES: Final = 8 * 2**20
+_LARGEST: Final = 2**18
+_ARCHIVED: Final = pack("GET", ARCHIVED)
+
+Key = tuple[str, bool, str, bytes]
+"""Who asks: user and whether they are an admin; for what: path and query."""
+
+
+@dataclass(slots=True)
+class Basis:
+    """What an answer was made of. Noted while it is made, before the rows are read."""
+
+    sessions: dict[str, tuple[ClaudeSession, LiveFacts]] = field(default_factory=dict)
+    listed: list[ClaudeSession] | None = None
+    """All sessions there were, for an answer that chose among them."""
+    archived: bytes | None = None
+    """Which version of what is archived it chose by."""
+    is_whole: bool = False
+    """Whether that is all. Without Redis it is not."""
+
+
+async def basis_of(request: Request) -> Basis:
+    """Return where to note what the answer to this request is made of.
+
+    A coroutine, though it waits for nothing: FastAPI gives plain functions to a thread.
+    """
+    basis: Basis | None = getattr(request.state, "basis", None)
+    return basis or Basis()
+
+
+BasisDep = Annotated[Basis, Depends(basis_of)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    body: bytes
+    basis: Basis
+    until: float
+
+    def size(self, key: Key) -> int:
+        """How many bytes it takes, about."""
+        return len(self.body) + len(key[2]) + len(key[3]) + 500
+
+
+class KeptAnswers:
+    """Answers of one process."""
+
+    def __init__(
+        self,
+        backend: SessionBackend,
+        pipelined: Pipelined,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._backend = backend
+        self._pipelined = pipelined
+        self._clock = clock
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
+        self._bytes = 0
+
+    async def find(self, key: Key) -> bytes | None:
+        """Return the answer, if it would be made the same again now."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        if kept.until < self._clock() or not await self._holds(kept.basis):
+            self._drop(key)
+            return None
+        return kept.body
+
+    def keep(self, key: Key, body: bytes, basis: Basis) -> None:
+        """Keep an answer that was just made."""
+        kept = _Kept(body, basis, self._clock() + KEEP_SECONDS)
+        size = kept.size(key)
+        self._drop(key)
+        if size > _LARGEST:
+            return
+        self._kept[key] = kept
+        self._bytes += size
+        while self._bytes > _MOST_BYTES:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: Key) -> None:
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._bytes -= kept.size(key)
+
+    async def _holds(self, basis: Basis) -> bool:
+        if basis.listed is not None:
+            if self._backend.list() != basis.listed:
+                return False
+            archived = await archived_version(self._pipelined)
+            if archived is None or archived != basis.archived:
+                return False
+        elif not all(self._is_there(session) for session, _ in basis.sessions.values()):
+            return False
+        facts = await read_live(self._pipelined, list(basis.sessions))
+        return facts is not None and all(
+            facts[session_id] == known for session_id, (_, known) in basis.sessions.items()
+        )
+
+    def _is_there(self, session: ClaudeSession) -> bool:
+        try:
+            return self._backend.get(session.metadata.uid or "") is session
+        except SessionMissing:
+            return False
+
+
+async def archived_version(pipelined: Pipelined) -> bytes | None:
+    """Return the version of what is archived; None where Redis is away."""
+    try:
+        (version,) = await pipelined.ask(_ARCHIVED)
+    except FAILURES:
+        return None
+    return bytes(version or b"")
