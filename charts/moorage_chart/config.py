@@ -20,7 +20,7 @@ _GATEWAY: Final = (
     "sessions.allow_local_paths", "sessions.permission_modes", "kubernetes", "recorder",
 )  # fmt: skip
 _OPERATOR: Final = (
-    "namespaces", "redis", "http", "lease.namespace", "lease.name", "lease.identity",
+    "namespaces", "redis.session_url", "http", "lease.namespace", "lease.name", "lease.identity",
     "pod.runner_image", "pod.agent_image", "pod.pull_policy", "pod.pull_secrets",
     "pod.proxy_url", "pod.proxy_git", "pod.tunnel_url", "pod.model_key",
     "pod.priority_class", "pod.claude_path",

@@ -68,6 +68,7 @@ class Gatherer:
             secret=record.secret,
             claim=record.claim,
             live=live,
+            flooded=record.flooded,
             place=self._line.ask(record),
         )
         return Look(session, observed)

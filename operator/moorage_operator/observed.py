@@ -104,6 +104,8 @@ class Observed:
     """Whether its PersistentVolumeClaim exists."""
     live: Live | None = None
     """None: Redis does not answer."""
+    flooded: bool = False
+    """Whether it was cut off from Redis for what it wrote there."""
     place: Place = Place()
     refusal: str = ""
     """What the API server said when it refused to create what the session needs, just now."""

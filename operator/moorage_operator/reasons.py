@@ -29,6 +29,7 @@ class PodReason(StrEnum):
     POD_FAILED = "PodFailed"
     RUNNER_RESTARTS = "RunnerRestarts"
     RUNNER_SILENT = "RunnerSilent"
+    EVENT_FLOOD = "EventFlood"
 
 
 AnyReason = Reason | PodReason

@@ -66,10 +66,13 @@ class RedisUsers:
         self._prefix = prefix
         self._digests: dict[str, Digests] = {}
         self._granted: dict[str, datetime] = {}
-        self._selectors: bool | None = None
-        """Whether Redis can limit commands key by key; None: it was not asked yet."""
+        self._version_known = False
+        self.selectors = False
+        """Whether Redis limits commands key by key."""
         self.known: set[str] = set()
         """Sessions whose user exists, as far as Redis said or was told."""
+        self.anybodys: frozenset[str] = frozenset()
+        """The same of all installations that share this Redis."""
 
     def new_login(self, session_id: str) -> Login:
         """Make up a login by chance."""
@@ -96,9 +99,9 @@ class RedisUsers:
             self._digests[uid] = await self._kept_digests(subject)
         digests = self._digests[uid]
         await self._grants.write(subject, digests.token)
-        if self._selectors is None:
+        if not self._version_known:
             await self._learn_version()
-        rights = rules(SessionKeys(uid), digests.password, selectors=bool(self._selectors))
+        rights = rules(SessionKeys(uid), digests.password, selectors=self.selectors)
         await _answer(
             self._redis.execute_command(  # type: ignore[no-untyped-call]
                 "ACL", "SETUSER", self._name(uid), *rights
@@ -137,7 +140,8 @@ class RedisUsers:
         await self._learn_version()
         command = self._redis.execute_command("ACL", "USERS")  # type: ignore[no-untyped-call]
         names: list[bytes | str] = await _answer(command)
-        texts = (each.decode() if isinstance(each, bytes) else each for each in names)
+        texts = [each.decode() if isinstance(each, bytes) else each for each in names]
+        self.anybodys = frozenset(each.rpartition(".")[2] for each in texts)
         self.known = {
             each.removeprefix(self._prefix) for each in texts if each.startswith(self._prefix)
         }
@@ -147,7 +151,8 @@ class RedisUsers:
         """Ask anew now and then: a Redis that was exchanged may be another."""
         command = self._redis.execute_command("HELLO", 2)  # type: ignore[no-untyped-call]
         said: list[Any] = await _answer(command)
-        self._selectors = has_selectors(dict(zip(said[::2], said[1::2], strict=True)))
+        self.selectors = has_selectors(dict(zip(said[::2], said[1::2], strict=True)))
+        self._version_known = True
 
     def _name(self, session_id: str) -> str:
         return f"{self._prefix}{session_id}"

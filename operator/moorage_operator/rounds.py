@@ -10,6 +10,7 @@ import structlog
 from moorage_api.kube.errors import KubernetesError
 from moorage_operator.backoff import chance
 from moorage_operator.feed import Feed
+from moorage_operator.floods import Floods
 from moorage_operator.health import Health
 from moorage_operator.line import Line
 from moorage_operator.lister import Lister
@@ -21,12 +22,15 @@ _log = structlog.get_logger(__name__)
 _AGAIN: Final = timedelta(seconds=2)
 """How soon a round that failed is tried again, and how long a watch that began may be still."""
 
+_FLOOD_SECONDS: Final = 1.0
+"""How often Redis is asked how much it holds."""
+
 _LONGEST_SETTLING: Final = 15
 """So often it is waited for watches that begin to be still, one after the other."""
 
 
 class Rounds:
-    """The two loops, each with a wait that an event can cut short."""
+    """The loops; the first two wait so that an event can cut it short."""
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class Rounds:
         queue: WorkQueue,
         sweep: Sweep,
         lister: Lister,
+        floods: Floods,
         health: Health,
     ) -> None:
         self._store = store
@@ -44,6 +49,7 @@ class Rounds:
         self._queue = queue
         self._sweep = sweep
         self._lister = lister
+        self._floods = floods
         self._health = health
         self.hurry = asyncio.Event()
         """Has the next sweep come at once: hints from Redis were missed."""
@@ -64,6 +70,15 @@ class Rounds:
                 self._correct_line()
                 wait = every
             await _pause(wait, self.hurry)
+
+    async def watch_memory(self) -> None:
+        """Look for sessions that fill Redis until cancelled."""
+        while True:
+            try:
+                self._feed.look_at(*await self._floods.look())
+            except KubernetesError as error:
+                _log.debug("what sessions keep in Redis is not known", cause=str(error))
+            await asyncio.sleep(_FLOOD_SECONDS)
 
     def _correct_line(self) -> None:
         if not self._line.limited:

@@ -12,9 +12,11 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from moorage_api.quantities import Duration
+from moorage_api.quantities import Duration, Quantity, parse_quantity
 from moorage_api.resources.parts import ResourceList
 from moorage_api.settings import EnvironmentSettings, Group, Words, rows
+
+_LEAST_SESSION_MEMORY: Final = 4 * 1024 * 1024
 
 
 class ModelKeySettings(Group):
@@ -100,6 +102,20 @@ class RedisSettings(Group):
     session_url: Annotated[
         str, Field(description="redis://HOST:PORT/DB as pods reach it, without a login.")
     ]
+    session_memory: Annotated[
+        Quantity,
+        Field(
+            description="What one session may keep in Redis, in bytes. Streams are cut at half of "
+            "it; a session that gets beyond it all the same fails with EventFlood."
+        ),
+    ] = "64Mi"
+
+    @model_validator(mode="after")
+    def _is_enough_for_an_honest_session(self) -> Self:
+        if parse_quantity(self.session_memory) < _LEAST_SESSION_MEMORY:
+            msg = "session_memory must be 4Mi or more"
+            raise ValueError(msg)
+        return self
 
 
 class LimitSettings(Group):

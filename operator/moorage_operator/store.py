@@ -45,6 +45,8 @@ class Record:
     """The last sign of life, also when Redis lost it since."""
     heard: bytes | None = None
     """The state as it stood in Redis at the last pass."""
+    flooded: bool = False
+    """Whether it was cut off from Redis for what it wrote there."""
     seen_at: float | None = None
     """When a watch told that it was created, on this process' clock; None: it was there before."""
 

@@ -23,13 +23,14 @@ from moorage_api.kube.client import KubernetesApi
 from moorage_api.kube.connection import connected
 from moorage_api.kube.errors import KubernetesError
 from moorage_api.live import LiveStates
-from moorage_api.quantities import parse_duration
+from moorage_api.quantities import parse_duration, parse_quantity
 from moorage_api.redis_client import make_redis
 from moorage_operator import handlers
 from moorage_operator.act import SESSION, Actor
 from moorage_operator.admission import Limits
 from moorage_operator.election import Election
 from moorage_operator.feed import Feed
+from moorage_operator.floods import Floods
 from moorage_operator.gather import Gatherer
 from moorage_operator.grants import Grants
 from moorage_operator.health import Health, serving
@@ -141,6 +142,7 @@ def _loops(process: Process, parts: Parts) -> tuple[Coroutine[Any, Any, None], .
         parts.queue.run(parts.passes.do, settings.workers),
         parts.rounds.sweep(sweep, metrics.redis),
         parts.rounds.list_all(resync),
+        parts.rounds.watch_memory(),
         parts.states.follow(parts.feed.hint, parts.rounds.hurry.set),
     )
 
@@ -170,13 +172,14 @@ def assemble(process: Process) -> Parts:
     api.written = store.put
     process.metrics.observe(lambda: (each.session.status.phase for each in store), queue.__len__)
     lister = Lister(api, store, settings.namespaces)
+    floods = Floods(redis, store, users, int(parse_quantity(settings.redis.session_memory)))
     sweep = Sweep(store, states, users, grants, signs, now)
     return Parts(
         store=store,
         queue=queue,
         feed=feed,
         passes=Passes(store, line, feed, reconciler, users, process.metrics),
-        rounds=Rounds(store, line, feed, queue, sweep, lister, process.health),
+        rounds=Rounds(store, line, feed, queue, sweep, lister, floods, process.health),
         lister=lister,
         sweep=sweep,
         states=states,

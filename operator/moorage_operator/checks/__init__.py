@@ -14,6 +14,7 @@ Check = Callable[[Case], Decision | None]
 
 CHECKS: Final[tuple[Check, ...]] = (
     endings.finished,
+    endings.flooded,
     endings.lifetime,
     endings.broken,
     endings.completed,

@@ -8,6 +8,7 @@ from moorage_api.resources import Phase
 from moorage_operator.actions import Action, DeletePod, DeleteSession, RevokeAccess
 from moorage_operator.decision import Case, Decision, after
 from moorage_operator.endings import PodEnd, Verdict, diagnose
+from moorage_operator.reasons import PodReason
 
 ENDING_LIMIT: Final = timedelta(seconds=30)
 """How long what is left of a pod may take to end by itself: an agent has done so in ten seconds."""
@@ -25,6 +26,17 @@ def finished(case: Case) -> Decision | None:
     ready = case.condition("Ready")
     reason = ready.reason if ready else Reason.COMPLETED
     return Decision(case.phase, reason, status.message or "", actions)
+
+
+def flooded(case: Case) -> Decision | None:
+    """A session that fills Redis ends: no honest runner does, and others need the room."""
+    if not case.seen.flooded:
+        return None
+    message = (
+        "The session wrote more to Redis than one may keep there, and was cut off. Something in "
+        "its pod may have taken over its runner: look at what it ran before you create another."
+    )
+    return finish(case, Phase.FAILED, PodReason.EVENT_FLOOD, message)
 
 
 def lifetime(case: Case) -> Decision | None:

