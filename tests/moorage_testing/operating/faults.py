@@ -5,6 +5,7 @@ applies to a request counts.
 """
 
 import random
+import threading
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -123,7 +124,16 @@ class Stale:
     which: Which
 
 
-Fault = Answer | Late | Dropped | Cut | GoneEvent | Stale
+@dataclass(frozen=True)
+class Held:
+    """It is passed on when the test lets it."""
+
+    which: Which
+    come: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
+
+
+Fault = Answer | Late | Dropped | Cut | GoneEvent | Stale | Held
 
 _REASONS: Final = {
     409: "Conflict",

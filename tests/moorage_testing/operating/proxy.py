@@ -22,6 +22,7 @@ from moorage_testing.operating.faults import (
     Dropped,
     Fault,
     GoneEvent,
+    Held,
     Hidden,
     Late,
     Stale,
@@ -32,6 +33,7 @@ from moorage_testing.operating.watching import abort, trusting
 _PASSED_ON: Final = ("Authorization", "Content-Type", "Accept", "User-Agent")
 _LARGEST: Final = 64 * 1024 * 1024
 _GONE: Final = 410
+_LONGEST_HELD: Final = 60.0
 _FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError)
 
 
@@ -139,13 +141,8 @@ class FaultyProxy:
             self.writes.append(asked)
         halts = asked.write and len(self.writes) == self._halt_at
         fault = next((each for each in self._faults if each.which.take(asked)), None)
-        match fault:
-            case Answer():
-                return _refusal(fault)
-            case Dropped(done=False):
-                return _dropped(request)
-            case Stale() if (remembered := self._recall(request)) is not None:
-                return remembered
+        if (instead := await self._instead(request, fault)) is not None:
+            return instead
         if halts and not self._halt_done:
             await self._halt()
         try:
@@ -157,6 +154,22 @@ class FaultyProxy:
         if halts:
             await self._halt()
         return await self._spoiled(request, response, fault)
+
+    async def _instead(
+        self, request: web.Request, fault: Fault | None
+    ) -> web.StreamResponse | None:
+        """Return what is answered without the API server; None to pass it on."""
+        match fault:
+            case Answer():
+                return _refusal(fault)
+            case Dropped(done=False):
+                return _dropped(request)
+            case Held():
+                fault.come.set()
+                await asyncio.to_thread(fault.released.wait, _LONGEST_HELD)
+            case Stale():
+                return self._recall(request)
+        return None
 
     async def _halt(self) -> None:
         """Hold the request until its sender is gone, which cancels this."""
