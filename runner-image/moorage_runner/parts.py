@@ -13,7 +13,7 @@ from moorage_api.reasons import Reason
 from moorage_api.resources import Phase
 from moorage_runner.attempts import Attempts
 from moorage_runner.claude import Claude
-from moorage_runner.claude.options import conversation_id
+from moorage_runner.claude.command import conversation_id
 from moorage_runner.claude.records import Records
 from moorage_runner.claude.transcript import Transcript
 from moorage_runner.clone import Progress

@@ -12,7 +12,7 @@ from moorage_api.keys import SessionKeys
 from moorage_api.redis_client import FAILURES
 from moorage_api.resources import SessionSpec, Usage
 from moorage_api.state import SessionState
-from moorage_runner.claude.options import prompt_id
+from moorage_runner.claude.command import prompt_id
 from moorage_runner.claude.transcript import Transcript
 from moorage_runner.errors import RedisUnreachableError
 from moorage_runner.inbox import Inbox

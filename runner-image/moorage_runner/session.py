@@ -18,7 +18,7 @@ from moorage_api.tasks import end
 from moorage_runner.answering import Answering
 from moorage_runner.attempts import Attempts
 from moorage_runner.budget import remaining_usd
-from moorage_runner.claude import Conversation, build_options, sdk
+from moorage_runner.claude import Conversation, build_command, sdk
 from moorage_runner.claude.orphans import end_leftovers, launcher
 from moorage_runner.claude.transcript import Transcript
 from moorage_runner.clone import Prepared
@@ -229,7 +229,6 @@ class Session:
     async def _connect(self, transcript: Transcript) -> None:
         """Start Claude Code, with the conversation so far if there is one."""
         parts = self._parts
-        await sdk.load()
         state = parts.state.now
         conversation = Conversation(
             id=parts.conversation,
@@ -238,12 +237,12 @@ class Session:
             model=state.model,
             remaining_usd=remaining_usd(parts.spec.budget, state.usage),
             is_root=(parts.launcher.user if parts.agent else os.geteuid()) == 0,
-            program=None if parts.agent else launcher(parts.workspace.records),
+            program=parts.settings.cli_path or launcher(parts.workspace.records),
+            sdk_version=sdk.version(),
             add_dirs=self._prepared.additional,
         )
-        options = build_options(parts.settings, parts.spec, conversation)
-        options.can_use_tool = parts.permissions.ask
-        await parts.claude.connect(options)
+        command = build_command(parts.settings, parts.spec, conversation)
+        await parts.claude.connect(command, parts.permissions.ask)
 
     async def _connect_again(self) -> None:
         await self._connect(await self._read_transcript())

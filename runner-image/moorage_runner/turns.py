@@ -23,7 +23,7 @@ from moorage_api.resources import SessionSpec, Usage
 from moorage_runner import resume
 from moorage_runner.attempts import Attempts
 from moorage_runner.budget import refusal
-from moorage_runner.claude.options import prompt_id
+from moorage_runner.claude.command import prompt_id
 from moorage_runner.claude.transcript import Transcript, as_frames
 from moorage_runner.permissions import Permissions
 from moorage_runner.prompt_queue import Job

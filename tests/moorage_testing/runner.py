@@ -18,7 +18,7 @@ from moorage_api.inbox import FIELD as INPUT_FIELD
 from moorage_api.inbox import Input, Prompt, encode_input
 from moorage_api.keys import INBOX_GROUP, SessionKeys
 from moorage_api.state import SessionState, decode_state
-from moorage_runner.claude.options import conversation_id
+from moorage_runner.claude.command import conversation_id
 from moorage_runner.retry import RetryPolicy
 from moorage_scripted_model import RunningModel
 from moorage_testing.redis import RedisServer

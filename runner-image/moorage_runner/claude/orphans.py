@@ -22,16 +22,16 @@ _PROC = Path("/proc")
 _ENDED_SECONDS = 2.0
 
 
-def launcher(folder: Path) -> Path | None:
+def launcher(folder: Path) -> Path:
     """Write a program that starts Claude Code so that it ends with its parent.
 
     Returns:
-        Its path; None where there is no setpriv, or no bundled Claude Code.
+        Its path; that of Claude Code itself where there is no setpriv.
     """
     setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
-    program = sdk.folder() / "_bundled" / "claude"
-    if setpriv is None or not program.is_file():
-        return None
+    program = sdk.program()
+    if setpriv is None:
+        return program
     words = shlex.join([setpriv, "--pdeathsig", "KILL", "--", str(program)])
     path = folder / "claude"
     path.write_text(f'#!/bin/sh\nexec {words} "$@"\n')

@@ -1,18 +1,20 @@
 """One Claude Code process after the other, and what each of them says."""
 
 import asyncio
-import warnings
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from moorage_api.tasks import end
+from moorage_runner.claude import sdk
+from moorage_runner.claude.command import Command
+from moorage_runner.claude.pipes import Pipes
 from moorage_runner.errors import ClaudeNotStartedError
 from moorage_runner.logs import get_logger
 
 if TYPE_CHECKING:
-    from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient
+    from claude_agent_sdk import CanUseTool, ClaudeSDKClient
 
 Json = dict[str, Any]
 
@@ -48,28 +50,17 @@ class Claude:
         """Why the last process ended."""
         return self._cause
 
-    async def connect(self, options: "ClaudeAgentOptions") -> None:
-        """Start Claude Code.
+    async def connect(self, command: Command, ask: "CanUseTool") -> None:
+        """Start Claude Code; `ask` is asked whether it may use a tool.
 
         Raises:
             ClaudeNotStartedError: with what it said last.
         """
-        from claude_agent_sdk import (  # noqa: PLC0415 - claude.sdk
-            CanUseToolShadowedWarning,
-            ClaudeSDKClient,
-            ClaudeSDKError,
-        )
-
         await self.close()
         self._last_words.clear()
-        options.stderr = self._heard
-        client = ClaudeSDKClient(options)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", CanUseToolShadowedWarning)
-                async with asyncio.timeout(CONNECT_SECONDS):
-                    await client.connect()
-        except (ClaudeSDKError, OSError, TimeoutError, ValueError) as error:
+            client = await self._connect(command, ask)
+        except (OSError, TimeoutError, ValueError) as error:
             # A ValueError: what it says is not even text.
             words = " ".join(self._last_words)[-_WORD_LENGTH:]
             raise ClaudeNotStartedError(type(error).__name__, words or str(error)) from error
@@ -83,12 +74,10 @@ class Claude:
         Raises:
             ClaudeGoneError: it cannot be sent.
         """
-        from claude_agent_sdk import ClaudeSDKError  # noqa: PLC0415 - claude.sdk
-
         try:
             async with asyncio.timeout(CONTROL_SECONDS):
                 await self._connected().query(_one_message(text, message_id))
-        except (ClaudeSDKError, OSError, TimeoutError) as error:
+        except (OSError, TimeoutError) as error:
             raise ClaudeGoneError(type(error).__name__) from error
 
     async def interrupt(self) -> None:
@@ -124,11 +113,22 @@ class Claude:
         client, self._client = self._client, None
         pump, self._pump = self._pump, None
         if client is not None:
-            # Not in a task that may be cancelled: the SDK would leave the process behind.
-            closing = asyncio.create_task(_disconnect(client), name="claude-close")
-            await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
+            await _see_through(_disconnect(client))
         if pump is not None:
             await end(pump)
+
+    async def _connect(self, command: Command, ask: "CanUseTool") -> "ClaudeSDKClient":
+        """Start it, and only then see to it that the SDK, which takes as long, is there."""
+        pipes = await Pipes.open(command, self._heard)
+        try:
+            await sdk.load()
+            client = _client(pipes, command, ask)
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await client.connect()
+        except BaseException:
+            await _see_through(pipes.close())
+            raise
+        return client
 
     def _connected(self) -> "ClaudeSDKClient":
         if self._client is None or self._gone.is_set():
@@ -164,6 +164,22 @@ class Claude:
 
     def _heard(self, line: str) -> None:
         self._last_words.append(line[:_WORD_LENGTH])
+
+
+def _client(pipes: Pipes, command: Command, ask: "CanUseTool") -> "ClaudeSDKClient":
+    """Return the SDK's client for a Claude Code that runs; its words are said already."""
+    from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient  # noqa: PLC0415 - claude.sdk
+
+    options = ClaudeAgentOptions(
+        can_use_tool=ask, env=dict(command.environment), forward_subagent_text=True
+    )
+    return ClaudeSDKClient(options, transport=cast("Any", pipes))
+
+
+async def _see_through(ending: Coroutine[Any, Any, None]) -> None:
+    """Not in a task that may be cancelled: that would leave the process behind."""
+    closing = asyncio.create_task(ending, name="claude-close")
+    await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
 
 
 async def _disconnect(client: "ClaudeSDKClient") -> None:

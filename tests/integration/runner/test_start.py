@@ -12,8 +12,10 @@ MakeRunner = Callable[..., RunnerUnderTest]
 LATE = "moorage_testing.late_imports"
 
 
-def test_the_clone_is_made_before_all_is_imported(make_runner: MakeRunner, tmp_path: Path) -> None:
-    """It is asked for first, or this runner would never go on; what it told is not lost."""
+def test_others_get_their_work_before_all_is_imported(
+    make_runner: MakeRunner, tmp_path: Path
+) -> None:
+    """Clone and Claude Code come first, or this runner would never go on; nothing told is lost."""
     GitRepository.create(tmp_path / "origin")
     with serving_git(tmp_path) as server:
         runner = make_runner(module=LATE, spec={"repository": {"url": f"{server.url}/origin/.git"}})

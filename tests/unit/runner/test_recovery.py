@@ -9,7 +9,7 @@ from claude_agent_sdk import SessionMessage
 from moorage_api.events import EVENT, Event, PermissionRequest
 from moorage_api.resources import Phase, SessionSpec, Usage
 from moorage_api.state import SessionState
-from moorage_runner.claude.options import prompt_id
+from moorage_runner.claude.command import prompt_id
 from moorage_runner.claude.transcript import Transcript, as_frames
 from moorage_runner.recovery import Found, first_prompt
 from moorage_runner.resume import CONTINUATION
