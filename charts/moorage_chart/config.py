@@ -16,11 +16,12 @@ from moorage_operator.settings import OperatorSettings
 Schema = dict[str, Any]
 
 _GATEWAY: Final = (
-    "home", "host", "port", "auth", "database.migrate_at_start", "metrics",
+    "home", "host", "port", "auth", "database.migrate_at_start", "redis.tls", "metrics",
     "sessions.allow_local_paths", "sessions.permission_modes", "kubernetes", "recorder",
 )  # fmt: skip
 _OPERATOR: Final = (
-    "namespaces", "redis.session_url", "http", "lease.namespace", "lease.name", "lease.identity",
+    "namespaces", "redis.session_url", "redis.tls", "http",
+    "lease.namespace", "lease.name", "lease.identity",
     "pod.runner_image", "pod.agent_image", "pod.pull_policy", "pod.pull_secrets",
     "pod.proxy_url", "pod.proxy_git", "pod.tunnel_url", "pod.model_key",
     "pod.priority_class", "pod.claude_path",

@@ -38,6 +38,27 @@ class ExternalRedis(Group):
     ] = ""
 
 
+class RedisTls(Group):
+    """TLS to Redis, for everybody who talks to it."""
+
+    existing_secret: Annotated[
+        str,
+        Field(
+            description="A Secret with ca.crt, the CA that Redis' certificate is of; of a bundled "
+            "Redis with its tls.crt and tls.key too, for the name of its Service, as moorage-redis."
+            "NAMESPACE.svc. An external one's URLs begin with rediss:// then. Empty: no TLS, or "
+            "by a CA that the images trust."
+        ),
+    ] = ""
+    client_certificate: Annotated[
+        bool,
+        Field(
+            description="Whether the control plane shows an external Redis the tls.crt in that "
+            "Secret. Sessions show none: it must let them in without (tls-auth-clients optional)."
+        ),
+    ] = False
+
+
 class Redis(Workload):
     """Redis, where live state is."""
 
@@ -54,6 +75,7 @@ class Redis(Workload):
     ] = "320mb"
     volume: Annotated[Volume, Field(description="Of the bundled Redis.")] = Volume(size="2Gi")
     auth: Annotated[RedisAuth, Field(description="Of the bundled Redis.")] = RedisAuth()
+    tls: Annotated[RedisTls, Field(description="Of either.")] = RedisTls()
     external: Annotated[ExternalRedis, Field(description="Where bundled is false.")] = (
         ExternalRedis()
     )

@@ -6,6 +6,7 @@ The connections here limit the writing otherwise, which saves a task for each co
 """
 
 import asyncio
+import ssl
 import time
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ from redis.asyncio.connection import (
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+
+from moorage_api.redis_tls import RedisTls
 
 FAILURES: Final[tuple[type[Exception], ...]] = (RedisError, OSError, TimeoutError)
 """What a call may raise while Redis is away, starting, full or has lost its data."""
@@ -45,7 +48,11 @@ class _Tcp(_Cancellable, Connection):
 
 
 class _Tls(_Cancellable, SSLConnection):
-    """TCP with TLS."""
+    """TCP with TLS, as one context says for all of a client's connections."""
+
+    def __init__(self, *, tls: ssl.SSLContext, **options: Any) -> None:
+        super().__init__(**options)
+        self.ssl_context.context = tls
 
 
 class _Unix(_Cancellable, UnixDomainSocketConnection):
@@ -66,13 +73,18 @@ def make_redis(
     connect_timeout_seconds: float = 2.0,
     pool_size: int = 32,
     client_name: str = "moorage",
+    tls: RedisTls = RedisTls(),  # noqa: B008 - frozen
 ) -> Redis:
     """Return a client for ``url``, which gives bytes. Nothing is connected before it is used.
+
+    ``tls`` counts where the URL asks for TLS (rediss://).
 
     Who calls knows whether a call may be repeated, so the client never does it. Who finds all
     connections in use waits for one.
     """
     options: dict[str, Any] = {} if url.startswith("unix") else {"socket_keepalive": True}
+    if url.startswith("rediss"):
+        options["tls"] = tls.context()
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=pool_size,

@@ -64,6 +64,7 @@ def _redis(settings: Settings) -> Redis:
         connect_timeout_seconds=settings.redis.connect_timeout_seconds,
         pool_size=settings.redis.pool_size,
         client_name="moorage-gateway",
+        tls=settings.redis.tls.wanted,
     )
 
 
@@ -75,6 +76,7 @@ def _files_redis(settings: Settings) -> Redis:
         connect_timeout_seconds=settings.redis.connect_timeout_seconds,
         pool_size=2 * settings.files.concurrency,
         client_name="moorage-gateway-files",
+        tls=settings.redis.tls.wanted,
     )
 
 
@@ -86,6 +88,7 @@ def _jobs_redis(settings: Settings) -> Redis:
         connect_timeout_seconds=settings.redis.connect_timeout_seconds,
         pool_size=_JOB_CONNECTIONS,
         client_name="moorage-gateway-jobs",
+        tls=settings.redis.tls.wanted,
     )
 
 
@@ -102,6 +105,7 @@ async def _open_limiter(settings: Settings) -> AsyncIterator[Limiter | None]:
             connect_timeout_seconds=settings.limits.timeout_seconds,
             pool_size=settings.redis.pool_size,
             client_name="moorage-gateway-limits",
+            tls=settings.redis.tls.wanted,
         ) as redis,
         open_pipelined(redis, settings.limits.timeout_seconds) as pipelined,
     ):

@@ -6,6 +6,7 @@ although the plan found none means that the plan was decided from an old view.
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, Protocol
 
 from moorage_api.kube.errors import ObjectGoneError, RefusedError, ViewOutdatedError
@@ -69,10 +70,12 @@ class Access(Protocol):
 class Actor:
     """Carries out plans."""
 
-    def __init__(self, api: Api, access: Access, settings: PodSettings) -> None:
+    def __init__(
+        self, api: Api, access: Access, settings: PodSettings, redis_ca: str | None = None
+    ) -> None:
         self._api = api
         self._access = access
-        self._settings = settings
+        self._build = partial(build_pod, settings=settings, redis_ca=redis_ca)
         self._protected: set[str] = set()
         """Namespaces whose budget is there, as far as this process knows."""
 
@@ -82,7 +85,7 @@ class Actor:
         Raises:
             KubernetesError: A write failed; those before it are done, those after it are not.
         """
-        work = _Work(self._api, self._access, self._settings, session, plan, self._protected)
+        work = _Work(self._api, self._access, self._build, session, plan, self._protected)
         for step in plan.steps:
             await work.do(step)
 
@@ -94,14 +97,14 @@ class _Work:
         self,
         api: Api,
         access: Access,
-        settings: PodSettings,
+        build: Callable[[Subject], Manifest],
         session: ClaudeSession,
         plan: Plan,
         protected: set[str],
     ) -> None:
         self._api = api
         self._access = access
-        self._settings = settings
+        self._build = build
         self._session = session
         self._subject = Subject(session, plan.spec or session.spec)
         self._login: Login | None = None
@@ -113,7 +116,7 @@ class _Work:
             case WriteStatus():
                 await self._write_status(step.status)
             case CreatePod():
-                await self._api.create(build_pod(self._subject, self._settings))
+                await self._api.create(self._build(self._subject))
             case CreateClaim():
                 await self._create_once(lambda: build_claim(self._subject))
             case CreateSecret():

@@ -14,7 +14,7 @@ from pydantic_settings import SettingsConfigDict
 
 from moorage_api.quantities import Duration, Quantity, parse_quantity
 from moorage_api.resources.parts import ResourceList
-from moorage_api.settings import EnvironmentSettings, Group, Words, rows
+from moorage_api.settings import EnvironmentSettings, Group, RedisTlsSettings, Words, rows
 
 _LEAST_SESSION_MEMORY: Final = 4 * 1024 * 1024
 
@@ -109,6 +109,15 @@ class RedisSettings(Group):
             "it; a session that gets beyond it all the same fails with EventFlood."
         ),
     ] = "64Mi"
+    tls: RedisTlsSettings = RedisTlsSettings()
+
+    @model_validator(mode="after")
+    def _fits_the_url(self) -> Self:
+        for url in (self.url, SecretStr(self.session_url)):
+            mistake = self.tls.mistake_with(url)
+            if mistake is not None:
+                raise ValueError(mistake)
+        return self
 
     @model_validator(mode="after")
     def _is_enough_for_an_honest_session(self) -> Self:

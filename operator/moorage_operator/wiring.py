@@ -165,7 +165,7 @@ def assemble(process: Process) -> Parts:
     signs = Signs(states, users, now)
     reconciler = Reconciler(
         Gatherer(store, api, signs, line, now),
-        Actor(api, users, settings.pod),
+        Actor(api, users, settings.pod, settings.redis.tls.ca),
         Teller(api, now, process.identity),
         now,
     )
@@ -230,7 +230,11 @@ async def _listed(lister: Lister) -> set[str]:
 
 @asynccontextmanager
 async def _redis(settings: OperatorSettings) -> AsyncIterator[Redis]:
-    redis = make_redis(settings.redis.url.get_secret_value(), client_name="moorage-operator")
+    redis = make_redis(
+        settings.redis.url.get_secret_value(),
+        client_name="moorage-operator",
+        tls=settings.redis.tls.wanted,
+    )
     try:
         yield redis
     finally:

@@ -13,6 +13,7 @@ from moorage_api.base import now
 from moorage_api.events import SystemData, SystemEvent
 from moorage_api.reasons import ExitCode, Reason
 from moorage_api.redis_client import make_redis
+from moorage_api.redis_tls import RedisTls
 from moorage_api.resources import Phase
 from moorage_api.tasks import end
 from moorage_runner.answering import Answering
@@ -48,7 +49,8 @@ async def run(
         RunnerError: it failed; the state says so as well.
     """
     url = groundwork.settings.redis_url.get_secret_value()
-    redis = make_redis(url, client_name="moorage-runner")
+    tls = RedisTls(groundwork.settings.redis_ca)
+    redis = make_redis(url, client_name="moorage-runner", tls=tls)
     try:
         return await Session(groundwork, redis, console, policy or RetryPolicy()).run(stop)
     finally:

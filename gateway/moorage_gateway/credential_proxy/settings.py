@@ -7,13 +7,13 @@ docs/proxy-settings.md is generated from these models
 import ipaddress
 import sys
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_settings import SettingsConfigDict
 
-from moorage_api.settings import EnvironmentSettings, Group, Words, rows
+from moorage_api.settings import EnvironmentSettings, Group, RedisTlsSettings, Words, rows
 from moorage_gateway.settings import LogSettings
 
 _LAST_PORT: Final = 65_535
@@ -256,6 +256,14 @@ class RedisSettings(Group):
     timeout_seconds: Annotated[
         float, Field(gt=0, le=60, description="How long a command may take.")
     ] = 2.0
+    tls: RedisTlsSettings = RedisTlsSettings()
+
+    @model_validator(mode="after")
+    def _fits_the_url(self) -> Self:
+        mistake = self.tls.mistake_with(self.url)
+        if mistake is not None:
+            raise ValueError(mistake)
+        return self
 
 
 class ProxySettings(EnvironmentSettings):

@@ -114,6 +114,9 @@ class Settings(EnvironmentSettings):
 
 def _mistakes_between(settings: Settings) -> Iterator[str]:
     """Yield a sentence for each rule between several settings that does not hold."""
+    mistake = settings.redis.tls.mistake_with(settings.redis_url)
+    if mistake is not None:
+        yield f"MOORAGE_REDIS_URL: {mistake}"
     if settings.auth == "none" and not is_loopback(settings.host):
         yield (
             "MOORAGE_AUTH=none needs a loopback address in MOORAGE_HOST, such as 127.0.0.1: "

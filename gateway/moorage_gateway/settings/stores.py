@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from moorage_api.settings import RedisTlsSettings
 from moorage_gateway.settings.base import Group
 
 
@@ -72,6 +73,7 @@ class RedisSettings(Group):
     connect_timeout_seconds: Annotated[
         float, Field(gt=0, le=60, description="How long connecting may take.")
     ] = 2.0
+    tls: RedisTlsSettings = RedisTlsSettings()
 
 
 Days = Annotated[int | None, Field(ge=1, le=36_500)]

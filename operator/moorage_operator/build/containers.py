@@ -30,7 +30,9 @@ _GRACE_MARGIN: Final = 5
 """Seconds between the end of a turn's grace and the kubelet's force, for the last words."""
 
 
-def runner_container(subject: Subject, settings: PodSettings) -> Manifest:
+def runner_container(
+    subject: Subject, settings: PodSettings, redis_ca: str | None = None
+) -> Manifest:
     """Return the container that keeps the record: inbox, translation, publishing, permissions."""
     return {
         "name": RUNNER,
@@ -40,6 +42,7 @@ def runner_container(subject: Subject, settings: PodSettings) -> Manifest:
             _value("MOORAGE_SESSION_ID", subject.uid),
             _value("MOORAGE_SESSION_SPEC", f"{SPEC_FOLDER}/{KEY_SPEC}"),
             _secret("MOORAGE_REDIS_URL", subject.name, KEY_REDIS),
+            *([_value("MOORAGE_REDIS_CA", redis_ca)] if redis_ca else []),
             _value("MOORAGE_WORKSPACE", WORKSPACE),
             _value("MOORAGE_CLAUDE_PATH", settings.claude_path),
             _value("MOORAGE_AGENT_SOCKET", f"{SOCKET_FOLDER}/agent.sock"),

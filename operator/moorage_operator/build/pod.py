@@ -31,8 +31,8 @@ BUDGET_NAME: Final = "moorage-working-sessions"
 _NEVER_REACHED: Final = 1_000_000
 
 
-def build_pod(subject: Subject, settings: PodSettings) -> Manifest:
-    """Return the session's pod."""
+def build_pod(subject: Subject, settings: PodSettings, redis_ca: str | None = None) -> Manifest:
+    """Return the session's pod; ``redis_ca`` as PEM: what Redis' certificate must be of."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -43,7 +43,7 @@ def build_pod(subject: Subject, settings: PodSettings) -> Manifest:
         | _wishes(subject, settings)
         | {
             "containers": [
-                runner_container(subject, settings),
+                runner_container(subject, settings, redis_ca),
                 agent_container(subject, settings),
             ],
             "volumes": volumes(subject, settings),

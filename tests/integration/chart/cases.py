@@ -52,7 +52,8 @@ EVERYTHING: Values = {
     },
     "redis": {
         "bundled": False,
-        "external": {"existingSecret": "redis-urls", "sessionUrl": "redis://redis.example.com/0"},
+        "external": {"existingSecret": "redis-urls", "sessionUrl": "rediss://redis.example.com/0"},
+        "tls": {"existingSecret": "redis-tls", "clientCertificate": True},
     },
     "postgres": {
         "bundled": False,

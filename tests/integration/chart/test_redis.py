@@ -23,7 +23,9 @@ from moorage_gateway.limits.counters import RedisCounter
 from moorage_gateway.limits.rules import LimitName, rules_of
 from moorage_gateway.pipelined import open_pipelined
 from moorage_gateway.settings import LimitSettings
+from moorage_testing.certificates import Authority
 from moorage_testing.controlplane.processes import until
+from moorage_testing.helm import Helm, Manifest
 from moorage_testing.ports import free_port
 from moorage_testing.redis_seven import redis_seven
 
@@ -83,12 +85,15 @@ class Bundled:
         (folder / "run" / "redis").mkdir()
 
     @contextmanager
-    def running(self) -> Iterator["subprocess.Popen[bytes]"]:
+    def running(
+        self, *arguments: str, probe: str | None = None
+    ) -> Iterator["subprocess.Popen[bytes]"]:
         folder = BINARIES if self._seven is None else self._seven.path.parent
         path = {"PATH": f"{folder}:{os.environ['PATH']}"}
         variables = path if self._seven is None else {**self._seven.environment, **path}
-        with started(self.script, "--maxmemory", "320mb", environment=variables) as process:
-            until("Redis", 30, self._silent)
+        given = arguments or ("--maxmemory", "320mb")
+        with started(self.script, *given, environment=variables) as process:
+            until("Redis", 30, lambda: _silent(probe, variables) if probe else self._silent())
             yield process
 
     def client(self, user: str, password: str) -> Redis:
@@ -110,6 +115,14 @@ class Bundled:
         except RedisError as error:
             return str(error)
         return None
+
+
+def _silent(probe: str, variables: dict[str, str]) -> str | None:
+    """Return what the pod's own probe says against it."""
+    done = subprocess.run(
+        ["sh", "-c", probe], env={**os.environ, **variables}, capture_output=True, check=False
+    )
+    return None if done.returncode == 0 else done.stderr.decode()
 
 
 @pytest.fixture(scope="module", params=["6.2", "7"])
@@ -176,6 +189,50 @@ def test_what_clients_hold_back_does_not_fill_it(tmp_path: Path) -> None:
             most = max(most, memory["used_memory"])
         assert most < 160 * MIB
         assert client.ping()
+
+
+def test_with_tls_it_talks_nothing_else(helm: Helm, tmp_path: Path) -> None:
+    """As the chart starts it, with a certificate for the name that everybody knows it by."""
+    bundled = Bundled(tmp_path, seven=True)
+    authority = Authority(tmp_path)
+    made = authority.certificate("moorage-redis.moorage.svc", "127.0.0.1")
+    (tmp_path / "tls").mkdir()
+    for name, file in (
+        ("ca.crt", authority.file),
+        ("tls.crt", made.file),
+        ("tls.key", made.key_file),
+    ):
+        (tmp_path / "tls" / name).write_bytes(file.read_bytes())
+    container = redis_container(helm.template({"redis": {"tls": {"existingSecret": "redis-tls"}}}))
+    words = {"/tls/": f"{tmp_path}/tls/", "6379": str(bundled.port)}
+    arguments = [replaced(each, words) for each in container["args"]]
+    probe = replaced(container["readinessProbe"]["exec"]["command"][2], words)
+    probe = probe.replace("redis-cli", f"redis-cli -h 127.0.0.1 -p {bundled.port}")
+    with bundled.running(*arguments, probe=probe):
+        tls: Any = {"ssl": True, "ssl_ca_certs": str(authority.file), "protocol": 2}
+        login: Any = {"username": "gateway", "password": "gateways-own"}
+        with Redis(port=bundled.port, host="127.0.0.1", **login, **tls) as client:
+            assert client.ping()
+        with bundled.gateway() as client, pytest.raises(RedisError):
+            client.ping()
+
+
+def redis_container(manifests: list[Manifest]) -> Manifest:
+    """Return the bundled server's container."""
+    (found,) = [
+        each
+        for each in manifests
+        if each["kind"] == "StatefulSet" and each["metadata"]["name"] == "moorage-redis"
+    ]
+    container: Manifest = found["spec"]["template"]["spec"]["containers"][0]
+    return container
+
+
+def replaced(text: str, words: dict[str, str]) -> str:
+    """Return a text with other words."""
+    for old, new in words.items():
+        text = text.replace(old, new)
+    return text
 
 
 def test_hints_reach_the_operator(bundled: Bundled) -> None:

@@ -1,5 +1,6 @@
 """Each switch of the chart does what its description says, and nothing beside it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -237,6 +238,20 @@ def test_what_the_proxy_may_reach_is_nobody_else_s(helm: Helm) -> None:
     assert having == ["moorage-proxy"]
 
 
+def test_a_bundled_redis_with_tls_shows_the_control_plane_its_ca_alone(helm: Helm) -> None:
+    tls = {"existingSecret": "redis-tls", "clientCertificate": True}
+    found = helm.template({"redis": {"tls": tls}})
+    text = json.dumps(found)
+    assert "redis://" not in text.replace("rediss://", "")
+    for name in ("gateway", "recorder", "operator", "proxy"):
+        pod = templates(found)[name]["spec"]
+        (volume,) = [each for each in pod["volumes"] if each["name"] == "redis-tls"]
+        assert volume["secret"]["items"] == [{"key": "ca.crt", "path": "ca.crt"}]
+        variables = {each["name"] for each in pod["containers"][0]["env"]}
+        assert [each for each in variables if "TLS__CA_FILE" in each]
+        assert not [each for each in variables if "TLS__CERT_FILE" in each]
+
+
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
@@ -247,6 +262,16 @@ def test_what_the_proxy_may_reach_is_nobody_else_s(helm: Helm) -> None:
         (
             {"redis": {"bundled": False, "external": {"existingSecret": "urls"}}},
             "redis.external.sessionUrl",
+        ),
+        (
+            {
+                "redis": {
+                    "bundled": False,
+                    "external": {"existingSecret": "urls", "sessionUrl": "redis://r/0"},
+                    "tls": {"existingSecret": "redis-tls"},
+                }
+            },
+            "sessions would talk without TLS",
         ),
     ],
 )

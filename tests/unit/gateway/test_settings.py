@@ -156,6 +156,20 @@ def test_rules_between_settings_are_told_all_at_once(monkeypatch: pytest.MonkeyP
     assert len(refused.value.mistakes) == 3
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"MOORAGE_REDIS__TLS__CA_FILE": __file__}, "MOORAGE_REDIS_URL: TLS to Redis needs"),
+        ({"MOORAGE_REDIS_URL": "rediss://r/0?ssl_check_hostname=no"}, "takes no ssl_ options"),
+    ],
+)
+def test_tls_to_redis_is_whole_or_refused(
+    monkeypatch: pytest.MonkeyPatch, more: dict[str, str], said: str
+) -> None:
+    with pytest.raises(SettingsRefused, match=said):
+        load(monkeypatch, **more)
+
+
 def test_the_command_prints_what_holds_and_no_secret(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ CASES: dict[str, Any] = {
     "pod-with-the-model-s-key": build_pod(subject(plain()), KEYED),
     "pod-behind-the-proxy": build_pod(subject(plain()), PROXIED),
     "pod-with-tunnels": build_pod(subject(rich(), TemplateSpec()), PROXIED),
+    "pod-with-redis-over-tls": build_pod(subject(plain()), PROXIED, "a CA\n"),
     "secret": build_secret(subject(plain()), LOGIN),
     "claim": build_claim(subject(plain())),
     "claim-of-a-class": build_claim(

@@ -99,3 +99,24 @@ def test_they_cannot_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch)
     with pytest.raises(ValidationError, match="frozen"):
         settings.resync = "1s"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"REDIS__TLS__CA_FILE": "/nowhere/ca.crt"}, "there is no such file"),
+        ({"REDIS__TLS__CA_FILE": __file__}, "needs a URL with rediss://"),
+        ({"REDIS__TLS__CERT_FILE": __file__}, "given together"),
+        (
+            {"REDIS__TLS__CA_FILE": __file__, "REDIS__URL": "rediss://redis:6379/0"},
+            "needs a URL with rediss://",
+        ),
+        ({"REDIS__URL": "rediss://redis:6379/0?ssl_cert_reqs=none"}, "takes no ssl_ options"),
+    ],
+)
+def test_tls_to_redis_is_whole_or_refused(
+    monkeypatch: pytest.MonkeyPatch, more: dict[str, str], said: str
+) -> None:
+    """Also where sessions would be the only ones to talk without it."""
+    with pytest.raises(SettingsRefused, match=said):
+        load(monkeypatch, **{f"MOORAGE_OPERATOR_{name}": value for name, value in more.items()})
