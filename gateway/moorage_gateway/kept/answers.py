@@ -37,8 +37,10 @@ class Basis:
     """What an answer was made of. Noted while it is made, before the rows are read."""
 
     sessions: dict[str, tuple[ClaudeSession, LiveFacts]] = field(default_factory=dict)
-    listed: list[ClaudeSession] | None = None
-    """All sessions there were, for an answer that chose among them."""
+    listing: Callable[[], list[ClaudeSession]] | None = None
+    """What tells the sessions that an answer chose among; None: it chose among none."""
+    listed: list[ClaudeSession] = field(default_factory=list)
+    """What that told."""
     archived: bytes | None = None
     """Which version of what is archived it chose by."""
     is_whole: bool = False
@@ -65,7 +67,8 @@ class _Kept:
 
     def size(self, key: Key) -> int:
         """How many bytes it takes, about."""
-        return len(self.body) + len(key[2]) + len(key[3]) + 500
+        known = len(self.basis.listed) + 50 * len(self.basis.sessions)
+        return len(self.body) + len(key[2]) + len(key[3]) + 500 + 8 * known
 
 
 class KeptAnswers:
@@ -111,8 +114,8 @@ class KeptAnswers:
             self._bytes -= kept.size(key)
 
     async def _holds(self, basis: Basis) -> bool:
-        if basis.listed is not None:
-            if self._backend.list() != basis.listed:
+        if basis.listing is not None:
+            if basis.listing() != basis.listed:
                 return False
             archived = await archived_version(self._pipelined)
             if archived is None or archived != basis.archived:

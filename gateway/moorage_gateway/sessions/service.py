@@ -59,11 +59,15 @@ class SessionService:
         self.basis.archived = await archived_version(self.context.pipelined)
         async with self.context.reads.connect() as connection:
             archived = await SessionRepository(connection).archived_ids()
-            self.basis.listed = self.context.backend.list()
-            found = select(visible(self.basis.listed, self.principal), archived, query)
+            self.basis.listing = self._visible
+            self.basis.listed = self._visible()
+            found = select(self.basis.listed, archived, query)
             page = found[query.offset : query.offset + query.limit]
             views = await self._views(connection, page)
         return SessionPage(sessions=views, **query.of(len(found)))
+
+    def _visible(self) -> list[ClaudeSession]:
+        return visible(self.context.backend.list(), self.principal)
 
     async def describe(self, session: ClaudeSession) -> SessionView:
         """Return the session as clients see it."""

@@ -1,6 +1,7 @@
 """Answers that are kept: whatever they were made of changes, the next one is another."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -168,7 +169,7 @@ async def test_a_transaction_that_fails_renews_the_version_too(replicas: Replica
 
 
 async def test_they_are_their_owner_s_alone_and_count_against_limits(
-    redis_server: RedisServer, home: Any, database_url: str
+    redis_server: RedisServer, home: Path, database_url: str
 ) -> None:
     settings = accounts_settings(
         home,
@@ -195,6 +196,30 @@ async def test_they_are_their_owner_s_alone_and_count_against_limits(
         assert refused.status_code == httpx2.codes.TOO_MANY_REQUESTS
         assert (await ask(bob, "GET", path)).status_code == httpx2.codes.NOT_FOUND
         assert (await ask(bob, "GET", "/sessions")).json()["total"] == 0
+
+
+async def test_what_becomes_of_others_sessions_changes_no_list(
+    redis_server: RedisServer, home: Path, database_url: str
+) -> None:
+    settings = accounts_settings(home, redis_server.url, database_url=database_url)
+    async with running_gateway(settings) as gateway:
+        ada, bob = await add_user(gateway, "ada"), await add_user(gateway, "bob")
+
+        async def total(user: User) -> int:
+            answer = await gateway.client.get("/sessions", headers=bearer(user.access_token))
+            found: int = answer.json()["total"]
+            return found
+
+        assert (await total(ada), await total(bob)) == (0, 0)
+        statements = Statements(gateway)
+        made = await gateway.client.post(
+            "/sessions", json={"projectPath": REPOSITORY}, headers=bearer(bob.access_token)
+        )
+        assert made.status_code == httpx2.codes.CREATED
+        before = statements.count
+        assert await total(ada) == 0
+        assert statements.count == before
+        assert await total(bob) == 1
 
 
 async def test_who_has_an_answer_is_told_so(replicas: Replicas) -> None:
