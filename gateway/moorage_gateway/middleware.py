@@ -3,6 +3,7 @@
 import re
 import time
 import uuid
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -50,8 +51,11 @@ class RequestLog:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
             await self._observed(scope, receive, send, request_id)
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
 
     async def _observed(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         status = 0
@@ -138,8 +142,8 @@ class Guard:
     def _refusal(self, scope: Scope) -> GatewayError | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        name = _host_name(host)
-        if not (is_loopback(name) or name in self._hosts):
+        name, is_own = _host_name(host)
+        if not (is_own or name in self._hosts):
             return HostRefused(host)
         if scope["method"] in _SAFE_METHODS:
             return None
@@ -152,12 +156,17 @@ class Guard:
         return None if same or origin.lower() in self._origins else OriginRefused(origin)
 
 
-def _host_name(host: str) -> str:
-    """Return the name in a Host header, without the port; empty if it is malformed."""
+@lru_cache(maxsize=256)
+def _host_name(host: str) -> tuple[str, bool]:
+    """Return the name in a Host header, without the port, and whether it is this machine's own.
+
+    It is empty if it is malformed.
+    """
     try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
+        name = (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
-        return ""
+        name = ""
+    return name, is_loopback(name)
 
 
 class BodyLimit:
