@@ -97,7 +97,7 @@ class SessionBackend(Protocol):
         ...
 
     def get(self, session_id: str) -> ClaudeSession:
-        """Return the session.
+        """Return the session: the same object until something about it changes, then another.
 
         Raises:
             SessionMissing: if there is none.
