@@ -12,6 +12,9 @@ HEARTBEAT_SECONDS: Final = 5
 STALE_SECONDS: Final = 20
 """A heartbeat older than this: the runner is gone or hangs."""
 
+MAX_STATE_BYTES: Final = 2 * 1024 * 1024
+"""The largest state. Most are some hundred bytes; what waits for a decision can make it large."""
+
 FIELD: Final = b"state"
 HEARTBEAT_FIELD: Final = b"heartbeat"
 
@@ -38,17 +41,33 @@ class SessionState(WireModel):
 
 
 _STATE: Final = TypeAdapter(SessionState)
+_LEFT_OUT: Final[tuple[dict[str, Any], ...]] = ({"diff": None}, {"diff": None, "input": {}})
 
 
 def encode_state(state: SessionState) -> bytes:
-    """Return ``state`` as the value of the hash's state field."""
+    """Return ``state`` as the value of the hash's state field.
+
+    Where it would be too large, requests for permission are in it without diffs, else also without
+    inputs, and say that they were cut: the event that asked has both.
+    """
+    raw = _dumped(state)
+    for left_out in _LEFT_OUT:
+        if len(raw) <= MAX_STATE_BYTES:
+            break
+        cut = {**left_out, "truncated": True}
+        pending = [each.model_copy(update=cut) for each in state.pending_approvals]
+        raw = _dumped(state.model_copy(update={"pending_approvals": pending}))
+    return raw
+
+
+def _dumped(state: SessionState) -> bytes:
     return state.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 
 def decode_state(fields: dict[bytes, Any]) -> SessionState | None:
     """Return the state in a hash, None where there is none that is valid."""
     raw = fields.get(FIELD)
-    if raw is None:
+    if raw is None or len(raw) > MAX_STATE_BYTES:
         return None
     try:
         return _STATE.validate_json(raw)

@@ -18,6 +18,7 @@ from redis.exceptions import ResponseError
 from moorage_api.keys import EVENTS_MAXLEN, INBOX_GROUP, SessionKeys
 from moorage_api.kube.errors import UnavailableError
 from moorage_api.redis_client import FAILURES
+from moorage_api.state import MAX_STATE_BYTES
 from moorage_operator.redis_users import RedisUsers
 from moorage_operator.store import Store
 
@@ -54,6 +55,7 @@ class _Share:
     names: set[bytes] = field(default_factory=set)
     reply_names: set[bytes] = field(default_factory=set)
     overlong: bool = False
+    """Whether one of its keys is such as no honest runner makes it."""
     flooding: bool = False
 
 
@@ -231,3 +233,5 @@ def _count(share: _Share, kind: str, name: bytes, size: int) -> None:
         share.events = size
     elif kind == "inbox":
         share.inbox = size
+    elif kind == "state":
+        share.overlong |= size > 2 * MAX_STATE_BYTES

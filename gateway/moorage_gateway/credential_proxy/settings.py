@@ -160,8 +160,10 @@ class GitSettings(Group):
         str,
         Field(
             min_length=1,
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$",
-            description="Only branches whose names begin so may be pushed.",
+            pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._/-]|\{(?:name|id)\}/)*$",
+            description="Only branches whose names begin so may be pushed. {name}/ in it is the "
+            "session's name, {id}/ its UID: with claude/{id}/ each has branches of its own in a "
+            "repository that several push to.",
         ),
     ] = "claude/"
     max_push_bytes: Annotated[

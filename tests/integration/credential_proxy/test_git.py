@@ -69,7 +69,15 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, redis_server: RedisServer, redis: Redis) -> AsyncIterator[Stage]:
+def git_settings() -> dict[str, Any]:
+    """Return further settings of git; a test's parameters override it."""
+    return {}
+
+
+@pytest.fixture
+async def stage(
+    tmp_path: Path, redis_server: RedisServer, redis: Redis, git_settings: dict[str, Any]
+) -> AsyncIterator[Stage]:
     (tmp_path / "served").mkdir()
     (tmp_path / "pod").mkdir()
     secrets = MemorySecrets()
@@ -77,7 +85,7 @@ async def stage(tmp_path: Path, redis_server: RedisServer, redis: Redis) -> Asyn
         tmp_path,
         redis_server.url,
         ["http://127.0.0.1:1"],
-        git={"http_hosts": ["127.0.0.1"], "max_push_bytes": 2_000_000},
+        git={"http_hosts": ["127.0.0.1"], "max_push_bytes": 2_000_000, **git_settings},
         egress={"allowed_networks": ["127.0.0.1/32"]},
     )
     async with (
@@ -326,3 +334,23 @@ async def test_only_https_is_served_unless_a_host_is_named(
         code, said = await Client(stage.folder, proxy.url, token)("ls-remote", stage.url)
     assert code != 0
     assert "Only https is served" in said
+
+
+@pytest.mark.parametrize("git_settings", [{"push_prefix": "claude/{id}/"}])
+async def test_sessions_of_one_repository_are_kept_apart(stage: Stage) -> None:
+    client, clone = await stage.cloned()
+    own = client.token.removeprefix("mo_session_").partition(".")[0]
+    code, said = await client("push", "--quiet", "origin", f"HEAD:claude/{own}/fix", cwd=clone)
+    assert code == 0, said
+    assert f"claude/{own}/fix" in stage.branches()
+    for other in ("claude/fix", f"claude/{own}", f"claude/{own}x/fix", "claude/{id}/fix"):
+        code, said = await client("push", "--quiet", "origin", f"HEAD:{other}", cwd=clone)
+        assert code != 0
+        assert f"begin with claude/{own}/ may be pushed" in said
+    another = await stage.client({"url": stage.url, "secret": "git"})
+    amend = ("commit", "--quiet", "--allow-empty", "--amend", "--message", "another")
+    assert await another(*amend, cwd=clone) == (0, "")
+    words = ("push", "--quiet", "--force", "origin", f"HEAD:claude/{own}/fix")
+    code, said = await another(*words, cwd=clone)
+    assert code != 0
+    assert "may be pushed" in said

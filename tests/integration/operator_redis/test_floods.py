@@ -97,6 +97,9 @@ FLOODS: dict[str, Write] = {
         redis, 41_000, "XADD", keys.events, "*", "e", ""
     ),
     "a huge state": lambda redis, keys: redis.hset(keys.state, "state", (KIB * 9000).decode()),
+    "a state that whoever reads it must carry": lambda redis, keys: redis.hset(
+        keys.state, "state", (KIB * 5 * 1024).decode()
+    ),
     "a state of many fields": lambda redis, keys: many(redis, 10_000, "HSET", keys.state, "#", KIB),
     "inputs given up": lambda redis, keys: many(redis, 12_000, "XADD", keys.dead, "*", "a", KIB),
     "groups of its inbox": lambda redis, keys: many(

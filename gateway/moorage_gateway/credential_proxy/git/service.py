@@ -113,7 +113,7 @@ class GitProxy:
             raise BadRequest("A compressed push is not passed on.")
         chunks = request.content.iter_chunked(_CHUNK)
         push, first = await read_push(chunks)
-        reasons = push.refusals(self._settings.push_prefix)
+        reasons = push.refusals(self._prefix_of(session))
         await self._notes.add(session, target, push, refused=bool(reasons))
         if not reasons:
             upload = _Upload(push.head + first, chunks, self._settings.max_push_bytes)
@@ -127,6 +127,11 @@ class GitProxy:
                 await self._notes.add(session, target, push, refused=True)
         self._note(session, target, push, refused=bool(reasons))
         return await _refused(request, push, reasons) if reasons else reply
+
+    def _prefix_of(self, session: Session) -> str:
+        """Return what names of branches that the session pushes begin with."""
+        given = self._settings.push_prefix
+        return given.replace("{name}", session.grant.name).replace("{id}", session.id)
 
     def _note(self, session: Session, target: Target, push: Push, *, refused: bool) -> None:
         for command in push.commands:
