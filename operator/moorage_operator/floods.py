@@ -164,6 +164,19 @@ class Floods:
         for (share, _, _), length in zip(streams, lengths, strict=True):
             # One that is no stream was made so by no runner of ours.
             share.overlong |= not isinstance(length, int) or length > _SAMPLES
+        await self._add_groups([each for each in streams if self._may_have_groups(each[1])])
+
+    async def _add_groups(self, streams: Sequence[tuple[_Share, str, bytes]]) -> None:
+        """Look for more groups than the runner's one: Redis does not count their names."""
+        pipe = self._redis.pipeline(transaction=False)
+        for _, _, name in streams:
+            pipe.xinfo_stream(name)
+        found = await pipe.execute(raise_on_error=False)
+        for (share, _, _), facts in zip(streams, found, strict=True):
+            share.overlong |= isinstance(facts, dict) and facts["groups"] > 1
+
+    def _may_have_groups(self, kind: str) -> bool:
+        return kind == "inbox" or not self._users.selectors
 
     def _is_written(self, kind: str) -> bool:
         if kind == _BEFORE_SELECTORS:

@@ -191,6 +191,16 @@ def test_what_clients_hold_back_does_not_fill_it(tmp_path: Path) -> None:
         assert client.ping()
 
 
+def test_what_is_refused_is_not_kept(bundled: Bundled) -> None:
+    with bundled.gateway() as client:
+        before: Any = client.info("memory")
+        for number in range(8):
+            with pytest.raises(NoPermissionError):
+                client.set(f"{number}" * 20 * MIB, "x")
+        after: Any = client.info("memory")
+    assert after["used_memory"] < before["used_memory"] + 60 * MIB
+
+
 def test_with_tls_it_talks_nothing_else(helm: Helm, tmp_path: Path) -> None:
     """As the chart starts it, with a certificate for the name that everybody knows it by."""
     bundled = Bundled(tmp_path, seven=True)

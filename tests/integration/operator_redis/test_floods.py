@@ -25,6 +25,8 @@ from moorage_testing.redis import RedisServer, running_redis
 MIB = 1024 * 1024
 LIMIT = 8 * MIB
 ROOM = 96 * MIB
+MOST = 5_000
+"""Events that a publisher keeps for certain while Redis takes none."""
 
 Write = Callable[[Redis, SessionKeys], Awaitable[Any]]
 
@@ -85,7 +87,8 @@ async def stage(admin: Redis, users: RedisUsers) -> AsyncIterator[Stage]:
 async def many(redis: Redis, calls: int, *command: object) -> None:
     pipe = redis.pipeline(transaction=False)
     for number in range(calls):
-        pipe.execute_command(*(number if each == "#" else each for each in command))
+        words = {"#": str(number), "##": f"{number:01000}"}
+        pipe.execute_command(*(words.get(str(each), each) for each in command))
     await pipe.execute()
 
 
@@ -103,7 +106,7 @@ FLOODS: dict[str, Write] = {
     "a state of many fields": lambda redis, keys: many(redis, 10_000, "HSET", keys.state, "#", KIB),
     "inputs given up": lambda redis, keys: many(redis, 12_000, "XADD", keys.dead, "*", "a", KIB),
     "groups of its inbox": lambda redis, keys: many(
-        redis, 80_000, "XGROUP", "CREATE", keys.inbox, "#", "0", "MKSTREAM"
+        redis, 12_000, "XGROUP", "CREATE", keys.inbox, "##", "0", "MKSTREAM"
     ),
     "huge replies": lambda redis, keys: many(redis, 9, "RPUSH", keys.reply("1"), KIB * 1024),
     "many replies": lambda redis, keys: replies(redis, keys, 1_500),
@@ -161,9 +164,10 @@ async def test_a_neighbour_of_a_flood_loses_nothing(stage: Stage) -> None:
     flooding = [asyncio.create_task(flood(redis, SessionKeys(uid))) for _ in range(4)]
     async with asyncio.timeout(60):
         while not found or not all(each.done() for each in flooding):
-            data = SystemData(subtype="number", message=str(numbers))
-            publisher.publish(SystemEvent(timestamp=now(), data=data))
-            numbers += 1
+            if numbers < MOST:
+                data = SystemData(subtype="number", message=str(numbers))
+                publisher.publish(SystemEvent(timestamp=now(), data=data))
+                numbers += 1
             memory: Any = await stage.admin.info("memory")
             full = full or memory["used_memory"] > ROOM
             if full:  # the operator comes late: it was busy
@@ -176,10 +180,10 @@ async def test_a_neighbour_of_a_flood_loses_nothing(stage: Stage) -> None:
         str(each) for each in range(numbers)
     ]
     assert found == {uid}
-    await stage.floods.look()
-    assert await stage.names(uid) == set()
-    memory = await stage.admin.info("memory")
-    assert memory["used_memory"] < ROOM / 2
+    async with asyncio.timeout(60):  # what was written meanwhile goes with the next measurement
+        while await stage.names(uid) or memory["used_memory"] > ROOM / 2:
+            await stage.floods.look()
+            memory = await stage.admin.info("memory")
 
 
 async def flood(redis: Redis, keys: SessionKeys) -> None:
