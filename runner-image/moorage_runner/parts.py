@@ -54,7 +54,11 @@ class Parts:
         self.launcher = groundwork.launcher
         self.agent = groundwork.agent
         self.records = Records(
-            self.conversation, self.workspace.repo, settings.records_home, self.launcher
+            self.conversation,
+            self.workspace.repo,
+            settings.records_home,
+            self.launcher,
+            self.workspace.home / ".claude",
         )
         self.state = StateKeeper(redis, self.keys)
         self.publisher = Publisher(

@@ -5,6 +5,7 @@ agent is asked for them, and a copy in a folder of the runner's own is read. It 
 """
 
 import asyncio
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ class Records:
     home: Path
     """CLAUDE_CONFIG_DIR without its last part: where the SDK looks."""
     launcher: Launcher
+    written: Path
+    """Where Claude Code keeps its files: there from its first start on."""
 
     async def read(self) -> Transcript:
         """Read it.
@@ -36,6 +39,9 @@ class Records:
         """
         if self.launcher.socket is None:
             return await asyncio.to_thread(self._parse)
+        # A new session need not ask. One look, cheaper than a thread.
+        if not os.path.lexists(self.written):  # noqa: ASYNC240
+            return Transcript()
         data = (await self._ask(READ)).stdout
         await asyncio.to_thread(self._copy, data)
         found = await asyncio.to_thread(self._parse)
