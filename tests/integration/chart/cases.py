@@ -14,7 +14,14 @@ EVERYTHING: Values = {
         "agent": "registry.example.com/agent@sha256:" + "0" * 64,
     },
     "sessions": {"additionalNamespaces": ["team-a"]},
-    "operator": {"replicas": 2, "config": {"limits": {"per_owner": 5}, "sweep": "20s"}},
+    "operator": {
+        "replicas": 2,
+        "config": {
+            "limits": {"per_owner": 5},
+            "redis": {"session_memory": "128Mi"},
+            "sweep": "20s",
+        },
+    },
     "gateway": {
         "autoscaling": {"enabled": True},
         "ingress": {
