@@ -8,9 +8,11 @@ import ctypes
 import json
 import os
 import re
+import resource
 import socket
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -149,6 +151,21 @@ def threads(count: str) -> str:
     return f"got {len(started)} threads"
 
 
+def spin(count: str, seconds: str, most: str) -> str:
+    """Keep so many processes busy; how much CPU they got, and whether it was more than ``most``."""
+    began = time.monotonic()
+    for _ in range(int(count)):
+        if os.fork() == 0:
+            while time.monotonic() < began + float(seconds):
+                pass
+            os._exit(0)
+    for _ in range(int(count)):
+        os.wait()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cores = (used.ru_utime + used.ru_stime) / (time.monotonic() - began)
+    return f"{'got' if cores > float(most) else 'no:'} {cores:.2f} cores"
+
+
 def system_call(number: str, *arguments: str) -> str:
     """Make a system call: numbers as they are, other words as pointers to them."""
     given = [int(each) if each.lstrip("-").isdigit() else each.encode() for each in arguments]
@@ -194,8 +211,8 @@ def agent_socket(path: str) -> str:
 ATTACKS = {
     each.__name__: each
     for each in (
-        reach, datagram, get, redis, tunnel, messages, search, memory, threads, system_call, trace,
-        sniff, agent_socket,
+        reach, datagram, get, redis, tunnel, messages, search, memory, threads, spin, system_call,
+        trace, sniff, agent_socket,
     )
 }  # fmt: skip
 

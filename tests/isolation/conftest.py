@@ -33,7 +33,7 @@ def over(owner: Owner, pytestconfig: pytest.Config) -> Siege:
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     assert capture is not None
     with capture.global_and_fixture_disabled():
-        print(f"\n\n{table(laid.outcomes())}\n\n{laid.latencies}\n")
+        print(f"\n\n{table(laid.outcomes())}\n\n{laid.lateness}\n")
     return laid
 
 

@@ -12,6 +12,8 @@ from deployment.model import GIT_LOGIN, SCRIPTED_KEY
 from deployment.release import NAMESPACE, install, installed_values
 from isolation.hostile import Shell
 from isolation.stand_ins import on_node
+from moorage_api.keys import SessionKeys
+from moorage_api.meter import COST, MICRO
 
 FREE: Final = "moorage-isolation"
 """A namespace without a policy of any kind."""
@@ -35,21 +37,26 @@ def no_network_policies() -> Iterator[None]:
 def unlimited_redis_login() -> Iterator[str]:
     """Yield the address of Redis with a login that may do everything."""
     password = secrets.token_hex(16)
-    _redis("ACL", "SETUSER", _USER, "on", f">{password}", "~*", "&*", "+@all")
+    said = _redis("ACL", "SETUSER", _USER, "on", f">{password}", "~*", "&*", "+@all")
+    assert said == "OK", said
     try:
         yield f"redis://{_USER}:{password}@moorage-redis.{NAMESPACE}.svc:6379/0"
     finally:
         _redis("ACL", "DELUSER", _USER)
 
 
-def _redis(*command: str) -> None:
-    """Run a command as the operator, who may make users."""
+def metered(session_id: str) -> float:
+    """Return what a session spent, in dollars, as the credential proxy metered it."""
+    return int(_redis("HGET", SessionKeys(session_id).meter, COST.decode()) or 0) / MICRO
+
+
+def _redis(*command: str) -> str:
+    """Run a command as the operator, who may make users; return the reply."""
     found = run_kubectl("get", "secret", "moorage-redis", f"--namespace={NAMESPACE}", "-ojson")
     password = base64.b64decode(json.loads(found)["data"]["operator-password"]).decode()
     script = 'read -r REDISCLI_AUTH; export REDISCLI_AUTH; exec redis-cli --user operator "$@"'
     where = ("exec", "--stdin", _REDIS_POD, f"--namespace={NAMESPACE}", "--", "sh", "-c", script)
-    said = run_kubectl(*where, "sh", *command, given=f"{password}\n")
-    assert said.strip() in {"OK", "1"}, said
+    return run_kubectl(*where, "sh", *command, given=f"{password}\n").strip()
 
 
 @contextmanager

@@ -34,6 +34,7 @@ _APPROVAL = f'MULTI , XADD "{_OWN}:inbox" "*" input "{{}}" , DISCARD'
 ATTEMPTS = [
     _refused("read another session's events", f'XRANGE "{_OTHER}:events" - + COUNT 1', "event"),
     _refused("read another session's state", f'HGETALL "{_OTHER}:state"', "phase"),
+    _refused("read what another session is told", f'XRANGE "{_OTHER}:inbox" - + COUNT 1', "input"),
     _queued("send another session a message", f'XADD "{_OTHER}:inbox" "*" input "{{}}"'),
     _queued("forge another session's events", f'XADD "{_OTHER}:events" "*" event "{{}}"'),
     _refused("publish into another session", f'PUBLISH "{_OTHER}:notify" x'),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cluster.places import kubeconfig
 from cluster.tools import tool
@@ -19,11 +19,12 @@ from e2e.kubectl import Session, eventually
 from isolation import limits, network, pods, proxied, redis_logins, shown
 from isolation.attempts import Attempt, Outcome, Without
 from isolation.hostile import RUNNER, HostileSession, Owner, Shell
-from isolation.latency import Latencies, streaming
+from isolation.latency import ENOUGH, Lateness, Neighbour, streaming
 from isolation.measures import (
     FREE,
     free_namespace,
     make_pod,
+    metered,
     no_network_policies,
     on_node_without_limits,
     unlimited_redis_login,
@@ -32,6 +33,14 @@ from isolation.measures import (
 from isolation.stand_ins import addresses_on, server
 
 Control = Callable[[Attempt], str]
+
+_WORK: Final = "head -c 3000000 /dev/urandom | sha256sum"
+_COMMANDS: Final = 20
+"""In a turn: as many as a list of attempts has."""
+_TURNS: Final = 50
+
+_TRIES: Final = 20
+"""So often at most is a budget tried to be spent: four times are enough."""
 
 _TUNNELS: Final = {"mode": "allowList", "hosts": [GIT_HOST, "kubernetes.default.svc"]}
 
@@ -49,7 +58,12 @@ class Siege:
     variables: dict[str, str]
     seen: dict[str, tuple[Attempt, str]] = field(default_factory=dict)
     without: dict[str, str] = field(default_factory=dict)
-    latencies: Latencies = field(default_factory=Latencies)
+    lateness: Lateness = field(default_factory=Lateness)
+
+    @property
+    def beside(self) -> dict[str, Any]:
+        """The spec of a session on the hostile one's node: a neighbour in the narrowest sense."""
+        return {"nodeSelector": {"kubernetes.io/hostname": self.node}}
 
     def outcomes(self) -> list[Outcome]:
         """Return what came of every attempt."""
@@ -91,7 +105,7 @@ def laid(owner: Owner) -> Iterator[Siege]:
         _reset_repositories()
         hostile.start(repository={"url": FLEET}, egress=_TUNNELS)
         node = hostile.session.pod["spec"]["nodeName"]
-        neighbour.start()
+        neighbour.start(nodeSelector={"kubernetes.io/hostname": node})
         neighbour.shell().prepare({})
         stack.enter_context(addresses_on(node))
         stack.enter_context(free_namespace())
@@ -117,12 +131,32 @@ def session(owner: Owner, name: str) -> Iterator[HostileSession]:
 
 def run(siege: Siege) -> None:
     """Make all attempts, and then all again without what stops them."""
-    with streaming(siege.neighbour) as siege.latencies:
-        _attack(siege)
+    with streaming(siege.neighbour) as neighbour:
+        with neighbour.during("before"):
+            _work(siege, neighbour)
+        with neighbour.during("attacked"):
+            _attack(siege)
+        with neighbour.during("after"):
+            _work(siege, neighbour)
+        siege.lateness = neighbour.lateness()
     with_policies(siege)
     with no_network_policies():
         _until_open(siege)
         without_policies(siege)
+
+
+def _work(siege: Siege, neighbour: Neighbour) -> None:
+    """Have a session do honest work, until enough of the neighbour's events came.
+
+    It starts and works as those that attack do, so that what is compared is the attack alone.
+    """
+    before = neighbour.count()
+    with session(siege.owner, "honest") as honest:
+        honest.start(**siege.beside)
+        for _ in range(_TURNS):  # a stream that ended is found by who judges
+            if neighbour.count() >= before + ENOUGH:
+                return
+            honest.run({f"work {number}": _WORK for number in range(_COMMANDS)}, {})
 
 
 def _attack(siege: Siege) -> None:
@@ -130,15 +164,28 @@ def _attack(siege: Siege) -> None:
     for attempts in (network.ATTEMPTS, redis_logins.ATTEMPTS, pods.ATTEMPTS, proxied.ATTEMPTS):
         siege.attack(hostile, attempts)
     siege.show()
-    for name, spec, attempts in (
-        ("spending", {"budget": {"maxCostUsd": 1}}, limits.SPENDING),
-        ("greedy", {}, limits.GREEDY),
-    ):
+    hostile.run({"press the neighbour": limits.PRESSING}, siege.variables)
+    _spend(siege)
+    for name, (spec, attempts) in limits.GREEDY.items():
         with session(siege.owner, name) as other:
-            other.start(**spec)
+            other.start(**siege.beside, **spec)
             siege.attack(other, attempts)
     for name, command in limits.FILLING.items():
         fill(siege, name, command)
+
+
+def _spend(siege: Siege) -> None:
+    """Have a session spend its budget to the end; how much that was is what the meter says."""
+    attempt = limits.SPENDING
+    with session(siege.owner, "spending") as other:
+        other.start(**siege.beside, budget={"maxCostUsd": limits.BUDGET_USD})
+        told = siege.attack(other, [attempt])[attempt.name]
+        shell, said = other.shell(), told
+        for _ in range(_TRIES):
+            if " 402" in said:
+                break
+            said = shell.run(attempt.command)
+        siege.seen[attempt.name] = (attempt, limits.spent(told, said, metered(other.id)))
 
 
 def fill(siege: Siege, name: str, command: str) -> None:
@@ -147,7 +194,9 @@ def fill(siege: Siege, name: str, command: str) -> None:
     attempt = Attempt(name, at_home, "workspace.size", Without.LIMITS, control=free)
     with session(siege.owner, name.replace(" ", "-")) as other:
         other.start(
-            workspace={"kind": "ephemeral", "size": "20Mi"}, retry={"limit": 5, "backoff": "5m"}
+            **siege.beside,
+            workspace={"kind": "ephemeral", "size": "20Mi"},
+            retry={"limit": 5, "backoff": "5m"},
         )
         other.say(f"{at_home}; sleep 55")
         other.session.wait_for_reason("Evicted")

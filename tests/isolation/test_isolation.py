@@ -4,6 +4,7 @@ import pytest
 
 from isolation import limits, network, pods, proxied, redis_logins, shown
 from isolation.attempts import Outcome
+from isolation.siege import Siege
 
 NAMES = [
     *(
@@ -14,8 +15,8 @@ NAMES = [
             pods.ATTEMPTS,
             proxied.ATTEMPTS,
             *shown.ATTEMPTS.values(),
-            limits.SPENDING,
-            limits.GREEDY,
+            *(attempts for _, attempts in limits.GREEDY.values()),
+            [limits.SPENDING],
         )
         for each in attempts
     ),
@@ -28,6 +29,10 @@ def test_it_fails_and_succeeds_without_the_measure(outcomes: dict[str, Outcome],
     outcome = outcomes[name]
     seen = f"seen: {outcome.seen}\nwithout the measure: {outcome.seen_without}"
     assert outcome.deviations == [], seen
+
+
+def test_a_neighbour_s_events_are_hardly_later_than_beside_honest_work(over: Siege) -> None:
+    assert over.lateness.deviations == [], over.lateness
 
 
 def test_there_are_enough_of_them() -> None:

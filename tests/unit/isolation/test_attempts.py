@@ -10,7 +10,8 @@ from isolation.attempts import Attempt, Outcome, Without, table
 
 TABLES = [
     *(network.ATTEMPTS, redis_logins.ATTEMPTS, pods.ATTEMPTS, proxied.ATTEMPTS),
-    *(limits.SPENDING, limits.GREEDY, *shown.ATTEMPTS.values()),
+    *([limits.SPENDING], *(attempts for _, attempts in limits.GREEDY.values())),
+    *shown.ATTEMPTS.values(),
 ]
 ROWS = [each for attempts in TABLES for each in attempts]
 READ = Attempt("read it", "cat it", "^no: denied", Without.POLICIES)
@@ -79,4 +80,6 @@ def test_it_gets_an_echo() -> None:
 def test_it_takes_what_it_is_let() -> None:
     assert attack.memory("1") == "got 1 MiB"
     assert attack.threads("3") == "got 3 threads"
+    assert attack.spin("2", "0.2", "64").startswith("no: ")
+    assert attack.spin("1", "0.2", "0").startswith("got ")
     assert attack.search("yhw-on-nworg-ton", "/nowhere").startswith("no: not in ")
