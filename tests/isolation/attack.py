@@ -58,18 +58,48 @@ def get(url: str, *headers: str) -> str:
 
 def redis(url: str, *commands: str) -> str:
     """Log in and run commands, with a comma alone between them; the replies' first lines."""
-    parts = urlsplit(url)
-    said, login = [], [unquote(parts.username or ""), parts.password or ""]
-    with socket.create_connection((parts.hostname, parts.port), TIMEOUT) as connection:
-        connection.settimeout(TIMEOUT)
-        words = [["AUTH", *login]] if parts.username else []
-        words += [each.split("\x1f") for each in "\x1f".join(commands).split("\x1f,\x1f")]
-        for each in words:
-            lines = [f"${len(word.encode())}\r\n{word}\r\n" for word in each]
-            connection.sendall(f"*{len(each)}\r\n{''.join(lines)}".encode())
-            said.append(connection.recv(3000).decode(errors="replace").replace("\r\n", " "))
+    words = [each.split("\x1f") for each in "\x1f".join(commands).split("\x1f,\x1f")]
+    with at_redis(url) as connection:
+        said = [sent(connection, each) for each in [*login(url), *words]]
     refused = [each for each in said if each.startswith("-")]
     return f"no: {refused[0]}" if refused else f"got {' | '.join(said)}"
+
+
+def flood(url: str, megabytes: str, *command: str) -> str:
+    """Write so much, a megabyte at a time; % in the command counts. No room is tried again."""
+    written, deadline = 0, time.monotonic() + 40
+    with at_redis(url) as connection:
+        for words in login(url):
+            sent(connection, words)
+        while written < int(megabytes):
+            words = [each.replace("%", str(written)) for each in command]
+            said = sent(connection, [*words, "x" * (1 << 20)])
+            full = said.startswith("-OOM") and time.monotonic() < deadline
+            if said.startswith("-") and not full:
+                return f"no: {said} after {written} MB"
+            written += not said.startswith("-")
+    return f"got {written} MB written"
+
+
+def at_redis(url: str) -> socket.socket:
+    """Connect to it."""
+    parts = urlsplit(url)
+    connection = socket.create_connection((parts.hostname, parts.port), TIMEOUT)
+    connection.settimeout(3 * TIMEOUT)
+    return connection
+
+
+def login(url: str) -> list[list[str]]:
+    """Return the command that logs in, if there is a login."""
+    parts = urlsplit(url)
+    return [["AUTH", unquote(parts.username), parts.password or ""]] if parts.username else []
+
+
+def sent(connection: socket.socket, words: list[str]) -> str:
+    """Send a command, and return the beginning of its reply."""
+    lines = [f"${len(word.encode())}\r\n{word}\r\n" for word in words]
+    connection.sendall(f"*{len(words)}\r\n{''.join(lines)}".encode())
+    return connection.recv(3000).decode(errors="replace").replace("\r\n", " ")
 
 
 def tunnel(proxy: str, host: str, port: str) -> str:
@@ -211,8 +241,8 @@ def agent_socket(path: str) -> str:
 ATTACKS = {
     each.__name__: each
     for each in (
-        reach, datagram, get, redis, tunnel, messages, search, memory, threads, spin, system_call,
-        trace, sniff, agent_socket,
+        reach, datagram, get, redis, flood, tunnel, messages, search, memory, threads, spin,
+        system_call, trace, sniff, agent_socket,
     )
 }  # fmt: skip
 

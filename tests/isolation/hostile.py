@@ -76,7 +76,7 @@ class HostileSession:
         The tool and the variables are put into its pod in the same way.
         """
         steps = [_step("prepare", preparation(variables))]
-        steps += [_step(name, f". {_SURROUNDINGS}; {each}") for name, each in commands.items()]
+        steps += [_step(name, _prepared(each)) for name, each in commands.items()]
         turn = self._say(steps)
         after = self.events[-1].id or "0" if self.events else "0"
         new = self.owner.until(self.id, turn_ended(turn), after)
@@ -85,9 +85,10 @@ class HostileSession:
         told = {each.body["toolUseId"]: each.body["content"] for each in new if _is_result(each)}
         return {each["input"]["description"]: told[each["toolUseId"]] for each in uses}
 
-    def say(self, command: str) -> None:
-        """Have Claude Code run a command that nobody waits for."""
-        self._say([_step("alone", command)])
+    def say(self, command: str, variables: Variables | None = None) -> None:
+        """Have Claude Code run a command that nobody waits for; with variables, and the tool."""
+        steps = [_step("prepare", preparation(variables))] if variables is not None else []
+        self._say([*steps, _step("alone", _prepared(command) if steps else command)])
 
     def _say(self, steps: list[Step]) -> str:
         return self.owner.say(self.id, script_prompt([*steps, Step.of(Text(text="That is all."))]))
@@ -114,6 +115,10 @@ def preparation(variables: Variables) -> str:
     sourced = _exports(variables) + 'attack() { python3 /tmp/attack.py "$@"; }\n'
     encoded = base64.b64encode(sourced.encode()).decode()
     return f"echo {tool} | base64 -d > /tmp/attack.py; echo {encoded} | base64 -d > {_SURROUNDINGS}"
+
+
+def _prepared(command: str) -> str:
+    return f". {_SURROUNDINGS}; {command}"
 
 
 def _step(name: str, command: str) -> Step:

@@ -60,3 +60,30 @@ FILLING = {
     ),
 }
 """Their sessions are evicted; a pod without limits does the same and stays."""
+
+_WRITES: Final = {
+    "fill Redis with events": ("XADD", "events", '"*" event'),
+    "fill Redis with state": ("HSET", "state", "field-%"),
+}
+_UNMEASURED: Final = "moorage-isolation:flood"
+"""A key that is no session's, which the controls fill."""
+
+
+def _flood(name: str, command: str, kind: str, rest: str) -> Attempt:
+    own = f'attack flood "$REDIS_URL" 600 {command} "moorage:{{$OWN_SESSION}}:{kind}" {rest}'
+    admin = '"$REDIS_ADMIN"'
+    control = (
+        f"attack flood {admin} 100 {command} {_UNMEASURED} {rest}; "
+        f"attack redis {admin} DEL {_UNMEASURED} > /dev/null"
+    )
+    expected = "^no: nothing of it is left; The session wrote more to Redis than"
+    return Attempt(name, own, expected, Without.LIMITED_LOGIN, "^got", control)
+
+
+FLOODING: Final = [_flood(name, *words) for name, words in _WRITES.items()]
+"""Their sessions are cut off and end, whatever the login allowed; each by one of its own."""
+
+
+def flooded(kept: int, message: str) -> str:
+    """Return what came of a flood: what Redis kept of it, and what its session ended with."""
+    return f"no: nothing of it is left; {message}" if kept < 1 << 20 else f"got {kept} bytes kept"

@@ -50,6 +50,13 @@ def metered(session_id: str) -> float:
     return int(_redis("HGET", SessionKeys(session_id).meter, COST.decode()) or 0) / MICRO
 
 
+def kept_in_redis(session_id: str) -> int:
+    """Return how many bytes Redis holds of what a session's runner writes."""
+    keys = SessionKeys(session_id)
+    sizes = (_redis("MEMORY", "USAGE", each) for each in (keys.events, keys.state))
+    return sum(int(size or 0) for size in sizes)
+
+
 def _redis(*command: str) -> str:
     """Run a command as the operator, who may make users; return the reply."""
     found = run_kubectl("get", "secret", "moorage-redis", f"--namespace={NAMESPACE}", "-ojson")

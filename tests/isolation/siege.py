@@ -23,6 +23,7 @@ from isolation.latency import ENOUGH, Lateness, Neighbour, streaming
 from isolation.measures import (
     FREE,
     free_namespace,
+    kept_in_redis,
     make_pod,
     metered,
     no_network_policies,
@@ -172,6 +173,8 @@ def _attack(siege: Siege) -> None:
             siege.attack(other, attempts)
     for name, command in limits.FILLING.items():
         fill(siege, name, command)
+    for attempt in limits.FLOODING:
+        _flood(siege, attempt)
 
 
 def _spend(siege: Siege) -> None:
@@ -201,6 +204,16 @@ def fill(siege: Siege, name: str, command: str) -> None:
         other.say(f"{at_home}; sleep 55")
         other.session.wait_for_reason("Evicted")
         siege.seen[name] = (attempt, other.session.status["message"])
+
+
+def _flood(siege: Siege, attempt: Attempt) -> None:
+    """Have a session write to Redis without end, with its runner's login; it fails for it."""
+    with session(siege.owner, attempt.name.replace(" ", "-")) as other:
+        other.start(**siege.beside)
+        other.say(attempt.command, other.variables())
+        other.session.wait_for_phase("Failed")
+        message = other.session.status["message"]
+        siege.seen[attempt.name] = (attempt, limits.flooded(kept_in_redis(other.id), message))
 
 
 def with_policies(siege: Siege) -> None:

@@ -17,6 +17,7 @@ NAMES = [
             *shown.ATTEMPTS.values(),
             *(attempts for _, attempts in limits.GREEDY.values()),
             [limits.SPENDING],
+            limits.FLOODING,
         )
         for each in attempts
     ),

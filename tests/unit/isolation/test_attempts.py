@@ -10,7 +10,8 @@ from isolation.attempts import Attempt, Outcome, Without, table
 
 TABLES = [
     *(network.ATTEMPTS, redis_logins.ATTEMPTS, pods.ATTEMPTS, proxied.ATTEMPTS),
-    *([limits.SPENDING], *(attempts for _, attempts in limits.GREEDY.values())),
+    *([limits.SPENDING], limits.FLOODING),
+    *(attempts for _, attempts in limits.GREEDY.values()),
     *shown.ATTEMPTS.values(),
 ]
 ROWS = [each for attempts in TABLES for each in attempts]
@@ -75,6 +76,17 @@ def test_it_gets_an_echo() -> None:
         port = str(server.getsockname()[1])
         assert attack.datagram("127.0.0.1", port) == "got an echo of a secret"
         thread.join()
+
+
+def test_what_was_spent_and_what_is_kept_decide() -> None:
+    for dollars, deviations in ((0.97, 0), (1.0, 0), (1.3, 2), (0.1, 1)):
+        seen = limits.spent("no: 4 times 200, 12 times 429", "no: 16 times 402", dollars)
+        outcome = Outcome(limits.SPENDING, seen, "got 16 times 200")
+        assert len(outcome.deviations) == deviations, outcome.deviations
+    for kept, deviations in ((0, 0), (2 << 20, 2)):
+        seen = limits.flooded(kept, "The session wrote more to Redis than one may keep there, and")
+        outcome = Outcome(limits.FLOODING[0], seen, "got 100 MB written")
+        assert len(outcome.deviations) == deviations, outcome.deviations
 
 
 def test_it_takes_what_it_is_let() -> None:
