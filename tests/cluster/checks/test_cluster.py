@@ -47,30 +47,6 @@ def test_the_gateways_port_is_one_of_this_machine() -> None:
         assert answer.read().decode() in pods()
 
 
-def test_a_network_policy_is_kept() -> None:
-    """A pod that the policy does not name is kept out, one that it names is not."""
-    pod, other = sorted(pods())
-    address = probe("get", "pod", other, "--output=jsonpath={.status.podIP}")
-    script = (
-        "import sys, time, urllib.request as u\n"
-        "deadline, wanted, heard = time.monotonic() + 60, sys.argv[1], None\n"
-        "while heard != wanted and time.monotonic() < deadline:\n"
-        "    try: heard = u.urlopen(sys.argv[2], timeout=2).read().decode()\n"
-        "    except OSError: heard = 'nothing'\n"
-        "print(heard)"
-    )
-    hears = ("exec", pod, "--", "python3", "-c", script)
-    url = f"http://{address}:8080"
-    probe("apply", f"--filename={HERE / 'policy.yaml'}")
-    try:
-        assert probe(*hears, "nothing", url) == "nothing"
-        probe("label", "pod", pod, "friend=yes")
-        assert probe(*hears, other, url) == other
-    finally:
-        probe("delete", f"--filename={HERE / 'policy.yaml'}")
-    probe("label", "pod", pod, "friend-")
-
-
 def test_what_a_pod_prints_is_in_its_log() -> None:
     (pod, *_) = pods()
     assert probe("logs", pod) == "listening, with six 1.17.0"
