@@ -15,12 +15,15 @@ from isolation.siege import Siege
 
 @pytest.fixture(scope="session")
 def owner() -> Iterator[Owner]:
-    """Somebody who registers and logs in, as everybody does."""
+    """Somebody who registers, logs in and makes an API key: a siege outlasts an access token."""
     url = known_login().url
     with httpx2.Client(base_url=f"{url}/api/auth", timeout=30, trust_env=False) as auth:
         account = {"email": f"{uuid.uuid4().hex[:12]}@example.com", "password": uuid.uuid4().hex}
         assert auth.post("/register", json=account | {"name": "Eve"}).status_code == 201
         somebody = Owner(url, auth.post("/login", json=account))
+        signed_in = {"Authorization": somebody.client.headers["Authorization"]}
+        made = auth.post("/api-keys", json={"name": "siege", "expiresInDays": 1}, headers=signed_in)
+        somebody.client.headers["Authorization"] = f"Bearer {made.json()['key']}"
     yield somebody
     somebody.client.close()
 

@@ -22,7 +22,7 @@ GREEDY: Final[dict[str, tuple[dict[str, Any], list[Attempt]]]] = {
     ),
     # A small limit: more than that is to be had on a busy machine too, for the control.
     "busy": (
-        {"resources": {"limits": {"cpu": "200m", "memory": "1Gi"}}},
+        {"resources": {"requests": {"cpu": "20m"}, "limits": {"cpu": "200m", "memory": "1Gi"}}},
         [Attempt("take all CPU", "attack spin 8 20 0.35", "^no: 0", Without.LIMITS)],
     ),
 }
