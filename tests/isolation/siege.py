@@ -208,7 +208,7 @@ def fill(siege: Siege, name: str, command: str) -> None:
 
 def _flood(siege: Siege, attempt: Attempt) -> None:
     """Have a session write to Redis without end, with its runner's login; it fails for it."""
-    with session(siege.owner, attempt.name.replace(" ", "-")) as other:
+    with session(siege.owner, "flooding") as other:
         other.start(**siege.beside)
         other.say(attempt.command, other.variables())
         other.session.wait_for_phase("Failed")
