@@ -13,6 +13,7 @@ import httpx2
 from moorage_testing.http import http_client
 
 BASE = "/api/claude-code"
+_TOO_MANY = httpx2.codes.TOO_MANY_REQUESTS
 PATIENCE = 60.0
 """Seconds that anything may take before a test gives up: far more than it needs."""
 
@@ -61,17 +62,26 @@ class SessionsClient:
 
     def create(self, repository: Path | str, **fields: Any) -> str:
         """Create a session and return its id."""
-        answer = self.client.post("/sessions", json={"projectPath": str(repository)} | fields)
+        answer = self._post("/sessions", {"projectPath": str(repository)} | fields)
         assert answer.status_code == httpx2.codes.CREATED, answer.text
         session_id: str = answer.json()["id"]
         return session_id
 
     def say(self, session_id: str, content: str) -> str:
         """Send a message and return its id."""
-        answer = self.client.post(f"/sessions/{session_id}/messages", json={"content": content})
+        answer = self._post(f"/sessions/{session_id}/messages", {"content": content})
         assert answer.status_code == httpx2.codes.CREATED, answer.text
         message_id: str = answer.json()["message"]["id"]
         return message_id
+
+    def _post(self, path: str, body: dict[str, Any]) -> httpx2.Response:
+        """Send a request; one too many is sent again when the gateway says that it may be."""
+        deadline = time.monotonic() + self.patience
+        answer = self.client.post(path, json=body)
+        while answer.status_code == _TOO_MANY and time.monotonic() < deadline:
+            time.sleep(int(answer.headers["Retry-After"]))
+            answer = self.client.post(path, json=body)
+        return answer
 
     @contextmanager
     def events(self, session_id: str, after: str = "0") -> Iterator[Iterator[StreamedEvent]]:

@@ -1,20 +1,22 @@
 """What is done when a transaction commits, and not if it is rolled back."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-_KEY: Final = "moorage.when_committed"
-
 Act = Callable[[], None]
+
+# Not in `Connection.info`, which cannot be read once the driver's connection is lost.
+_acts: Final[WeakKeyDictionary[Connection, list[Act]]] = WeakKeyDictionary()
 
 
 def when_committed(connection: AsyncConnection, act: Act) -> None:
     """Have ``act`` called when the transaction that this connection is in commits."""
-    acts: list[Act] = _info(connection.sync_connection).setdefault(_KEY, [])
-    acts.append(act)
+    assert connection.sync_connection is not None  # noqa: S101 - it has just been used
+    _acts.setdefault(connection.sync_connection, []).append(act)
 
 
 def watch(engine: AsyncEngine) -> None:
@@ -27,15 +29,9 @@ def watch(engine: AsyncEngine) -> None:
 
 
 def _committed(connection: Connection) -> None:
-    for act in _info(connection).pop(_KEY, ()):
+    for act in _acts.pop(connection, ()):
         act()
 
 
 def _forget(connection: Connection) -> None:
-    _info(connection).pop(_KEY, None)
-
-
-def _info(connection: Connection | None) -> dict[Any, Any]:
-    """Return what hangs on the driver's connection; it is another one after a reconnect."""
-    assert connection is not None  # noqa: S101 - it has just been used
-    return connection.info
+    _acts.pop(connection, None)
