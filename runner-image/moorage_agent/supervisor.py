@@ -17,7 +17,7 @@ from pathlib import Path
 from moorage_agent import keeper, processes, protocol
 from moorage_agent.processes import complain
 from moorage_agent.programs import Programs
-from moorage_agent.wake import Wake
+from moorage_agent.wake import HANDLED, Wake
 
 _CONNECTIONS = 16
 _END_SECONDS = 5.0
@@ -133,6 +133,8 @@ def listen(path: str) -> socket.socket:
 def main() -> None:
     """Run the agent: MOORAGE_AGENT_SOCKET, MOORAGE_RUNNER_UID, MOORAGE_AGENT_CLAUDE."""
     os.umask(0o002)  # what commands make, the runner, which is in the group, may change
+    # Until there is a Wake, which lets them in: else one would end this and leave the socket.
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     environment = os.environ
     try:
         path = environment["MOORAGE_AGENT_SOCKET"]
