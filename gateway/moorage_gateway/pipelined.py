@@ -24,11 +24,15 @@ from moorage_api.tasks import end
 _CLOSED: Final = "closed"
 
 
+def bulk(word: bytes) -> bytes:
+    """Return a word of a command as it goes out (RESP, a bulk string)."""
+    return b"$%d\r\n%b\r\n" % (len(word), word)
+
+
 def pack(*words: str | bytes | int) -> bytes:
     """Return a command as it goes out (RESP, an array of bulk strings)."""
     encoded = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-    packed = [b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded]
-    return b"*%d\r\n" % len(encoded) + b"".join(packed)
+    return b"*%d\r\n" % len(encoded) + b"".join(map(bulk, encoded))
 
 
 @dataclass(frozen=True, slots=True)

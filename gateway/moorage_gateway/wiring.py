@@ -56,39 +56,54 @@ _STOP_SECONDS = 5
 log = structlog.get_logger(__name__)
 
 
-def _redis(settings: Settings) -> Redis:
-    """Return the client for commands."""
+def _client(
+    settings: Settings,
+    name: str,
+    *,
+    timeout_seconds: float,
+    pool_size: int,
+    connect_timeout_seconds: float | None = None,
+) -> Redis:
+    """Return a client of Redis; by default it waits for a connection as the settings say."""
+    if connect_timeout_seconds is None:
+        connect_timeout_seconds = settings.redis.connect_timeout_seconds
     return make_redis(
         settings.redis_url.get_secret_value(),
-        timeout_seconds=settings.redis.timeout_seconds,
-        connect_timeout_seconds=settings.redis.connect_timeout_seconds,
-        pool_size=settings.redis.pool_size,
-        client_name="moorage-gateway",
+        timeout_seconds=timeout_seconds,
+        connect_timeout_seconds=connect_timeout_seconds,
+        pool_size=pool_size,
+        client_name=name,
         tls=settings.redis.tls.wanted,
+    )
+
+
+def _redis(settings: Settings) -> Redis:
+    """Return the client for commands."""
+    return _client(
+        settings,
+        "moorage-gateway",
+        timeout_seconds=settings.redis.timeout_seconds,
+        pool_size=settings.redis.pool_size,
     )
 
 
 def _files_redis(settings: Settings) -> Redis:
     """Return a client for file operations, which wait: they must starve nobody else."""
-    return make_redis(
-        settings.redis_url.get_secret_value(),
+    return _client(
+        settings,
+        "moorage-gateway-files",
         timeout_seconds=settings.files.timeout_seconds + settings.redis.timeout_seconds,
-        connect_timeout_seconds=settings.redis.connect_timeout_seconds,
         pool_size=2 * settings.files.concurrency,
-        client_name="moorage-gateway-files",
-        tls=settings.redis.tls.wanted,
     )
 
 
 def _jobs_redis(settings: Settings) -> Redis:
     """Return a client for background jobs, which wait for work."""
-    return make_redis(
-        settings.redis_url.get_secret_value(),
+    return _client(
+        settings,
+        "moorage-gateway-jobs",
         timeout_seconds=WAIT_SECONDS + settings.redis.timeout_seconds,
-        connect_timeout_seconds=settings.redis.connect_timeout_seconds,
         pool_size=_JOB_CONNECTIONS,
-        client_name="moorage-gateway-jobs",
-        tls=settings.redis.tls.wanted,
     )
 
 
@@ -98,16 +113,16 @@ async def _open_limiter(settings: Settings) -> AsyncIterator[Limiter | None]:
     if not settings.limits.enabled:
         yield None
         return
+    seconds = settings.limits.timeout_seconds
     async with (
-        make_redis(
-            settings.redis_url.get_secret_value(),
-            timeout_seconds=settings.limits.timeout_seconds,
-            connect_timeout_seconds=settings.limits.timeout_seconds,
+        _client(
+            settings,
+            "moorage-gateway-limits",
+            timeout_seconds=seconds,
             pool_size=settings.redis.pool_size,
-            client_name="moorage-gateway-limits",
-            tls=settings.redis.tls.wanted,
+            connect_timeout_seconds=seconds,
         ) as redis,
-        open_pipelined(redis, settings.limits.timeout_seconds) as pipelined,
+        open_pipelined(redis, seconds) as pipelined,
     ):
         yield Limiter(rules_of(settings.limits), RedisCounter(pipelined), ProcessCounter())
 

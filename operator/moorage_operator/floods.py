@@ -114,9 +114,9 @@ class Floods:
         await self._users.look()
         shares: dict[str, _Share] = {}
         async for names in self._pages():
-            await self._add(shares, names)
-            for uid, share in shares.items():
-                if self._floods(share) and not share.flooding:
+            for uid in await self._add(shares, names):
+                share = shares[uid]
+                if self._floods(share):
                     share.flooding = True
                     await self._cut_off(uid, share)
         for uid, share in shares.items():
@@ -134,9 +134,12 @@ class Floods:
             if cursor == 0:
                 return
 
-    async def _add(self, shares: dict[str, _Share], names: Sequence[bytes]) -> None:
-        """Measure these keys; delete what one that is cut off still has."""
-        wanted, gone = list[tuple[_Share, str, bytes]](), list[bytes]()
+    async def _add(self, shares: dict[str, _Share], names: Sequence[bytes]) -> set[str]:
+        """Measure these keys; delete what one that is cut off still has.
+
+        Returns the sessions whose shares may be larger now.
+        """
+        wanted, gone, measured = list[tuple[_Share, str, bytes]](), list[bytes](), set[str]()
         for name in set(names):
             uid, kind = _parts(name)
             if not self._is_written(kind) or not self._concerns(uid):
@@ -146,6 +149,7 @@ class Floods:
                 gone.append(name)
             elif name not in share.names and name not in share.reply_names:
                 wanted.append((share, kind, name))
+                measured.add(uid)
         if gone:
             await self._redis.unlink(*gone)
         pipe = self._redis.pipeline(transaction=False)
@@ -155,6 +159,7 @@ class Floods:
         for (share, kind, name), size in zip(wanted, sizes, strict=True):
             _count(share, kind, name, size or 0)
         await self._add_lengths([each for each in wanted if each[1] in _STREAMS])
+        return measured
 
     async def _add_lengths(self, streams: Sequence[tuple[_Share, str, bytes]]) -> None:
         pipe = self._redis.pipeline(transaction=False)

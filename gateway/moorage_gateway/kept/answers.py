@@ -1,12 +1,11 @@
 """Answers about sessions, kept with what they were made of.
 
-Before one is given again Redis is asked, in one round trip, for what runners say now and for the
-versions of the rows; resources are compared with the backend's. If all is as it was when the answer
-was made, so is the answer. Nothing is taken on trust from a message that might be lost.
+Before one is given again Redis is asked, in one round trip (two for a list), for what runners say
+now and for the versions of the rows; resources are compared with the backend's. If all is as it was
+when the answer was made, so is the answer. Nothing rests on a message that may be lost.
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Final
@@ -83,7 +82,7 @@ class KeptAnswers:
         self._backend = backend
         self._pipelined = pipelined
         self._clock = clock
-        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
+        self._kept: dict[Key, _Kept] = {}  # the oldest first
         self._bytes = 0
 
     async def find(self, key: Key) -> bytes | None:

@@ -27,11 +27,6 @@ _LASTING_SECONDS: Final = 3600
 log = structlog.get_logger(__name__)
 
 
-def version_key(session_id: str) -> str:
-    """Return the key of the version of a session's rows."""
-    return SessionKeys(session_id).rows
-
-
 @dataclass(frozen=True, slots=True)
 class Changes:
     """Transactions that change what answers about sessions are made of."""
@@ -49,7 +44,7 @@ class Changes:
             async with self.engine.begin() as connection:
                 yield connection
         finally:  # also where it is not known whether it was committed
-            keys = [version_key(session_id) for session_id in session_ids]
+            keys = [SessionKeys(session_id).rows for session_id in session_ids]
             await self._renew([*keys, ARCHIVED] if archived else keys)
 
     async def _renew(self, keys: Iterable[str]) -> None:

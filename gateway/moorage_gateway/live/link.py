@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 
 from moorage_gateway.live.ids import EventId
+from moorage_gateway.pipelined import bulk
 
 BLOCK_MS: Final = 5_000
 """How long Redis may hold a read back. A connection that is silent for longer is given up."""
@@ -77,13 +78,11 @@ class BlockingLink:
 def _packed(position: EventId) -> bytes:
     """Return a position as it goes out. From one read to the next most of them stay the same."""
     milliseconds, sequence = position
-    text = b"%d-%d" % (milliseconds, sequence)
-    return b"$%d\r\n%b\r\n" % (len(text), text)
+    return bulk(b"%d-%d" % (milliseconds, sequence))
 
 
 def _head(keys: Sequence[bytes]) -> bytes:
     words = [
         b"XREAD", b"COUNT", b"%d" % _EVENTS_PER_READ, b"BLOCK", b"%d" % BLOCK_MS, b"STREAMS", *keys
     ]  # fmt: skip
-    packed = [b"$%d\r\n%b\r\n" % (len(word), word) for word in words]
-    return b"*%d\r\n" % (len(words) + len(keys)) + b"".join(packed)
+    return b"*%d\r\n" % (len(words) + len(keys)) + b"".join(map(bulk, words))
