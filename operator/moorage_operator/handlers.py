@@ -14,6 +14,13 @@ from moorage_api.resources import ClaudeSession, ClaudeSessionTemplate
 _IDLE_SECONDS: Final = 0.1
 """For how long kopf keeps a task for an object; thousands are listed at once."""
 
+_EXIT_SECONDS: Final = 20.0
+"""From when kopf begins to end until it kills the process; longer than the queue is drained.
+
+After a fault kopf may wait for ever: it cancels its schedulers before the watchers that wait for
+them (running.py, "hung tasks"). An operator that watches nothing is worse than a killed one.
+"""
+
 Feed = Callable[[str, str | None, dict[str, Any]], None]
 """Takes a kind, what happened (None: it is part of a list), and the object."""
 
@@ -65,6 +72,7 @@ def make_settings() -> kopf.OperatorSettings:
     settings.persistence.diffbase_storage = _NothingKept()
     settings.queueing.idle_timeout = _IDLE_SECONDS
     settings.queueing.exit_timeout = 2.0
+    settings.process.ultimate_exiting_timeout = _EXIT_SECONDS
     settings.watching.label_selectors["", "v1", "pods"] = LABEL_SESSION_UID
     settings.watching.chunk_size = 250
     return settings

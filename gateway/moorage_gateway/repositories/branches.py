@@ -18,6 +18,9 @@ from typing import Final
 MOST: Final = 1000
 """Branches that are told."""
 
+_LAST_SECONDS: Final = 1.0
+"""For what was left in the pipe."""
+
 _MOST_BYTES: Final = 1024 * 1024
 _HEADS: Final = "refs/heads/"
 _LINE: Final = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\t(\S+)")
@@ -108,10 +111,15 @@ async def _read(process: Process) -> tuple[bytes, bool]:
 
 
 async def _end(process: Process) -> None:
-    """Leave nothing of it, nor of the helpers that it started."""
+    """Leave nothing of it, nor of the helpers that it started.
+
+    Its pipe is read to the end: asyncio waits for that, and closes it by nothing else.
+    """
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    await asyncio.shield(asyncio.ensure_future(process.wait()))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_SECONDS):
+            await asyncio.shield(asyncio.ensure_future(process.communicate()))
 
 
 def parse(output: bytes, *, cut: bool = False) -> Branches:

@@ -13,6 +13,9 @@ from moorage_runner.commands import GIT_CONFIG, Launcher
 
 LOCAL: Final = Launcher()
 _CHUNK: Final = 64 * 1024
+_LAST_SECONDS: Final = 1.0
+"""For what was left in the pipes; only a process that left its group could write on."""
+
 _STDERR_KEPT: Final = 16 * 1024
 _INHERITED: Final = (
     *("PATH", "TMPDIR", "http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"),
@@ -86,7 +89,7 @@ async def run(
         _kill(process)  # even if git has ended: what it started may hold the pipes
         raise
     finally:
-        await process.wait()
+        await _close(process)
 
 
 async def _converse(
@@ -140,6 +143,13 @@ async def _ask_to_end(process: Process, patience: float) -> None:
             process.terminate()
             async with asyncio.timeout(patience):
                 await process.wait()
+
+
+async def _close(process: Process) -> None:
+    """Read its pipes to their end: asyncio waits for that, and closes them by nothing else."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_SECONDS):
+            await process.communicate()
 
 
 def _kill(process: Process) -> None:
