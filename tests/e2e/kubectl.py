@@ -3,10 +3,11 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from deployment.kube import apply, listed, run_kubectl
+from deployment.kube import Refused, apply, listed, run_kubectl
 from deployment.model import SAMPLE
 from deployment.release import SESSIONS
 
@@ -70,8 +71,11 @@ class Session:
         return status
 
     def wait(self, wanted: str) -> None:
-        """Wait as `kubectl wait --for` does."""
-        kubectl("wait", self._path, f"--for={wanted}", f"--timeout={PATIENCE:.0f}s")
+        """Wait as `kubectl wait --for` does; if in vain, say how all of it stands."""
+        try:
+            kubectl("wait", self._path, f"--for={wanted}", f"--timeout={PATIENCE:.0f}s")
+        except Refused as refused:
+            raise AssertionError(f"{refused}\n{self._standing()}") from refused
 
     def wait_for_phase(self, phase: str) -> None:
         """Wait until it is in a phase."""
@@ -95,8 +99,8 @@ class Session:
 
     def pods(self) -> list[dict[str, Any]]:
         """Return its pods: one, or none."""
-        chosen = f"--selector=moorage.dev/session={self.name}"
-        items: list[dict[str, Any]] = json.loads(kubectl("get", "pods", chosen, "-ojson"))["items"]
+        found = kubectl("get", "pods", self._pods, "-ojson")
+        items: list[dict[str, Any]] = json.loads(found)["items"]
         return items
 
     @property
@@ -123,6 +127,17 @@ class Session:
     def delete(self) -> None:
         """Ask for its deletion."""
         kubectl("delete", self._path, "--ignore-not-found", "--wait=false")
+
+    def _standing(self) -> str:
+        words = ["logs", self._pods, "--all-containers", "--prefix", "--tail=40"]
+        found = [kubectl("describe", self._path), kubectl("describe", "pods", self._pods)]
+        with suppress(Refused):  # of a pod that does not run there are none
+            found.append(kubectl(*words))
+        return "\n".join(found)
+
+    @property
+    def _pods(self) -> str:
+        return f"--selector=moorage.dev/session={self.name}"
 
     @property
     def _path(self) -> str:

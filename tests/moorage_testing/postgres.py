@@ -29,6 +29,7 @@ _OPTIONS: Final = {
     "max_connections": "200",
     "log_min_messages": "log",
 }
+_MEMORY: Final = Path("/dev/shm")
 # Nothing of a test outlives the machine, so nothing needs to reach its disk.
 _QUICK: Final = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
 
@@ -61,11 +62,11 @@ def becoming() -> dict[str, Any]:
 class PostgresServer:
     """A PostgreSQL server with a folder of its own. It finds its data again after stop or kill."""
 
-    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+    def __init__(self, folder: Path, data: Path, *, durable: bool = False) -> None:
         self.folder = folder
         self._settings = _OPTIONS if durable else _OPTIONS | _QUICK
         self.bin = self._binaries() / "pginstall" / "bin"
-        self._data = folder / "data"
+        self._data = data
         self._process: subprocess.Popen[bytes] | None = None
         self._made = 0
 
@@ -91,7 +92,6 @@ class PostgresServer:
 
     def create(self) -> None:
         """Make an empty cluster."""
-        self._data.mkdir(mode=0o700)
         if os.geteuid() == 0:
             shutil.chown(self.folder, _NOBODY)
             shutil.chown(self._data, _NOBODY)
@@ -192,11 +192,15 @@ def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
     """
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     folder.chmod(0o755)  # root's client and nobody's server meet in it
-    server = PostgresServer(folder, durable=durable)
+    # Each test's database is a copy of some 300 files: in memory that takes a fifth of the time.
+    quick = not durable and os.access(_MEMORY, os.W_OK)
+    data = Path(tempfile.mkdtemp(prefix="postgres-", dir=_MEMORY if quick else None))
+    server = PostgresServer(folder, data, durable=durable)
     try:
         server.create()
         server.start()
         yield server
     finally:
         server.kill()
-        shutil.rmtree(folder, ignore_errors=True)
+        for each in (folder, data):
+            shutil.rmtree(each, ignore_errors=True)

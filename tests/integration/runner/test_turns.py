@@ -7,6 +7,7 @@ from moorage_scripted_model import Step, Text, Thinking, ToolUse, script_prompt
 from moorage_testing.runner import RunnerUnderTest
 
 MakeRunner = Callable[..., RunnerUnderTest]
+KINDS = ("local", "pod")
 
 
 def test_a_turn_streams_and_is_settled(make_runner: MakeRunner) -> None:

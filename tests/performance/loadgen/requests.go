@@ -34,7 +34,14 @@ func requests(o options) (any, error) {
 	begin := clock() + int64(50*time.Millisecond)
 	measureFrom := begin + int64(o.warmUp)
 	end := measureFrom + int64(o.duration)
-	go func() { sleepUntil(measureFrom); mark("measuring"); sleepUntil(end); mark("measured") }()
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		sleepUntil(measureFrom)
+		mark("measuring")
+		sleepUntil(end)
+		mark("measured")
+	}()
 	shots := make([][]shot, o.clients)
 	failed := make(chan error, o.clients)
 	var working sync.WaitGroup
@@ -49,6 +56,7 @@ func requests(o options) (any, error) {
 		}()
 	}
 	working.Wait()
+	<-told // at a low rate all may be answered before the end
 	select {
 	case err := <-failed:
 		return nil, err
