@@ -1,11 +1,13 @@
 """What the recorder reads and writes, on one connection; the caller commits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
 import structlog
-from sqlalchemy import ColumnElement, Table, and_, func, select, update
+from sqlalchemy import ColumnElement, Insert, Table, and_, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.events import (
@@ -23,6 +25,111 @@ from moorage_gateway.recorder import rows
 from moorage_gateway.recorder.entries import Page, Recorded
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Upsert:
+    """An insert that changes the row where there is one with its key."""
+
+    table: Table
+    key: tuple[str, ...]
+    change: Callable[[Any], dict[str, Any]]
+    """Takes the row that is not inserted."""
+    where: ColumnElement[bool] | None = None
+
+
+@cache
+def _statement(upsert: _Upsert, dialect: str) -> Insert:
+    statement = insert_into(dialect, upsert.table)
+    return statement.on_conflict_do_update(
+        index_elements=list(upsert.key),
+        set_=upsert.change(statement.excluded),
+        where=upsert.where,
+    )
+
+
+def _to_new(*names: str) -> Callable[[Any], dict[str, Any]]:
+    return lambda new: {name: new[name] for name in names}
+
+
+# Made once each: to make a statement takes longer than to send it.
+_TAKEN_MESSAGE: Final = _Upsert(
+    messages,
+    key=("session_id", "id"),
+    change=lambda new: {
+        "taken_at": func.coalesce(messages.c.taken_at, new.taken_at),
+        "claude_session_id": func.coalesce(new.claude_session_id, messages.c.claude_session_id),
+    },
+)
+_MESSAGE: Final = _Upsert(
+    messages,
+    key=("session_id", "id"),
+    change=_to_new(
+        *("turn_id", "role", "content", "thinking", "tool_calls", "tool_results"),
+        *("parent_tool_use_id", "claude_session_id", "created_at", "taken_at"),
+    ),
+)
+_REQUEST: Final = _Upsert(
+    approvals,
+    key=("session_id", "id"),
+    change=_to_new("input", "summary", "diff", "expires_at"),
+    where=and_(approvals.c.decision.is_(None), approvals.c.resolved_at.is_(None)),
+)
+_TURN: Final = _Upsert(
+    turns,
+    key=("session_id", "turn_id"),
+    change=_to_new(
+        *("outcome", "input_tokens", "output_tokens", "cost_usd", "duration_ms", "ended_at")
+    ),
+)
+_STEP: Final = (
+    update(checkpoints)
+    .where(
+        checkpoints.c.session_id == bindparam("session"),
+        checkpoints.c.event_id == bindparam("before"),
+    )
+    .values(event_id=bindparam("to"), updated_at=bindparam("moment"))
+)
+_RESULTS: Final = select(messages.c.tool_results).where(
+    messages.c.session_id == bindparam("session"), messages.c.id == bindparam("message")
+)
+_ANSWERS_OF_TURN: Final = (
+    select(messages.c.position, messages.c.tool_calls, messages.c.tool_results)
+    .where(
+        messages.c.session_id == bindparam("session"),
+        messages.c.turn_id == bindparam("turn"),
+        messages.c.role == "assistant",
+    )
+    .order_by(messages.c.position.desc())
+)
+_SET_RESULTS: Final = (
+    update(messages)
+    .where(messages.c.position == bindparam("at"))
+    .values(tool_results=bindparam("results"))
+)
+_RESOLVED: Final = (
+    update(approvals)
+    .where(
+        approvals.c.session_id == bindparam("session"),
+        approvals.c.id == bindparam("approval"),
+        approvals.c.resolved_at.is_(None),
+    )
+    .values(outcome=bindparam("what"), resolved_at=bindparam("moment"))
+)
+_DECISIONS: Final = select(inputs.c.id, inputs.c.body).where(
+    inputs.c.session_id == bindparam("session"),
+    inputs.c.done_at.is_(None),
+    inputs.c.body.contains('"type":"decision"', autoescape=True),
+)
+_DONE: Final = (
+    update(inputs)
+    .where(
+        inputs.c.session_id == bindparam("session"),
+        inputs.c.id.in_(bindparam("ids", expanding=True)),
+        inputs.c.done_at.is_(None),
+    )
+    .values(done_at=bindparam("moment"))
+)
 
 
 async def load_checkpoints(
@@ -49,17 +156,18 @@ class RecordRepository:
         The row is locked from here to the end of the transaction: of two recorders that read the
         same page one gets it, the other reads the checkpoint again.
         """
-        moved = {"event_id": str(page.to), "updated_at": self._moment}
+        to = str(page.to)
         if page.before is None:
-            row = {"session_id": page.session_id, **moved}
+            row = {"session_id": page.session_id, "event_id": to, "updated_at": self._moment}
             return await insert_once(self._connection, checkpoints, row, key=("session_id",))
         result = await self._connection.execute(
-            update(checkpoints)
-            .where(
-                checkpoints.c.session_id == page.session_id,
-                checkpoints.c.event_id == str(page.before),
-            )
-            .values(**moved)
+            _STEP,
+            {
+                "session": page.session_id,
+                "before": str(page.before),
+                "to": to,
+                "moment": self._moment,
+            },
         )
         return result.rowcount == 1
 
@@ -86,36 +194,18 @@ class RecordRepository:
     async def _user_message(self, event: MessageStopEvent) -> None:
         """The runner took it up. Usually the row is there: the gateway wrote it with the input."""
         row = rows.message_row(event)
-        await self._upsert(
-            messages,
-            row,
-            key=("session_id", "id"),
-            change=lambda new: {
-                "taken_at": func.coalesce(messages.c.taken_at, new.taken_at),
-                "claude_session_id": func.coalesce(
-                    new.claude_session_id, messages.c.claude_session_id
-                ),
-            },
-        )
+        await self._upsert(_TAKEN_MESSAGE, row)
         await self._done(event.session_id, [row["id"]], event.timestamp)
 
     async def _assistant_message(self, event: MessageStopEvent) -> None:
         """Write it; one that came anew replaces what was there, and keeps its place."""
         row = rows.message_row(event)
         before = await self._connection.scalar(
-            select(messages.c.tool_results).where(*_message(row["session_id"], row["id"]))
+            _RESULTS, {"session": row["session_id"], "message": row["id"]}
         )
         asked = {call["id"] for call in row["tool_calls"] or ()}
         kept = [result for result in before or () if result["tool_use_id"] in asked]
-        row["tool_results"] = kept or None
-        await self._upsert(
-            messages,
-            row,
-            key=("session_id", "id"),
-            change=lambda new: {
-                name: new[name] for name in row if name not in {"session_id", "id"}
-            },
-        )
+        await self._upsert(_MESSAGE, row | {"tool_results": kept or None})
 
     async def _tool_result(self, event: ToolResultEvent) -> None:
         """Put it into the message that asked for it."""
@@ -130,109 +220,57 @@ class RecordRepository:
             if other["tool_use_id"] != result["tool_use_id"]
         ]
         await self._connection.execute(
-            update(messages)
-            .where(messages.c.position == message.position)
-            .values(tool_results=[*others, result])
+            _SET_RESULTS, {"at": message.position, "results": [*others, result]}
         )
 
     async def _asking(self, event: ToolResultEvent) -> Any:
         data = event.data
-        query = (
-            select(messages.c.position, messages.c.tool_calls, messages.c.tool_results)
-            .where(
-                messages.c.session_id == event.session_id,
-                messages.c.turn_id == data.turn_id,
-                messages.c.role == "assistant",
-            )
-            .order_by(messages.c.position.desc())
+        found = await self._connection.execute(
+            _ANSWERS_OF_TURN, {"session": event.session_id, "turn": data.turn_id}
         )
-        for message in await self._connection.execute(query):
+        for message in found:
             if any(call["id"] == data.tool_use_id for call in message.tool_calls or ()):
                 return message
         return None
 
     async def _request(self, event: PermissionRequestedEvent) -> None:
         """Write a request; one that somebody decided, or that is over, stays as it is."""
-        await self._upsert(
-            approvals,
-            rows.approval_row(event),
-            key=("session_id", "id"),
-            change=lambda new: {
-                name: new[name] for name in ("input", "summary", "diff", "expires_at")
-            },
-            where=and_(approvals.c.decision.is_(None), approvals.c.resolved_at.is_(None)),
-        )
+        await self._upsert(_REQUEST, rows.approval_row(event))
 
     async def _resolution(self, event: PermissionResolvedEvent) -> None:
         """Write what the runner made of a request; what somebody decided stays as it is."""
         data = event.data
         await self._connection.execute(
-            update(approvals)
-            .where(
-                approvals.c.session_id == event.session_id,
-                approvals.c.id == data.approval_id,
-                approvals.c.resolved_at.is_(None),
-            )
-            .values(outcome=data.outcome, resolved_at=event.timestamp)
+            _RESOLVED,
+            {
+                "session": event.session_id,
+                "approval": data.approval_id,
+                "what": data.outcome,
+                "moment": event.timestamp,
+            },
         )
         answers = await self._answers(event.session_id, data.approval_id)
         await self._done(event.session_id, answers, event.timestamp)
 
     async def _answers(self, session_id: str, approval_id: str) -> list[str]:
         """Return the inputs that answer a request and wait still."""
-        query = select(inputs.c.id, inputs.c.body).where(
-            inputs.c.session_id == session_id,
-            inputs.c.done_at.is_(None),
-            inputs.c.body.contains('"type":"decision"', autoescape=True),
-        )
-        found = await self._connection.execute(query)
+        found = await self._connection.execute(_DECISIONS, {"session": session_id})
         return [row.id for row in found if _answers(row.body, approval_id)]
 
     async def _turn(self, event: UsageEvent) -> None:
         row = rows.turn_row(event)
-        await self._upsert(
-            turns,
-            row,
-            key=("session_id", "turn_id"),
-            change=lambda new: {
-                name: new[name] for name in row if name not in {"session_id", "turn_id"}
-            },
-        )
+        await self._upsert(_TURN, row)
         await self._done(event.session_id, [row["turn_id"]], event.timestamp)
 
     async def _done(self, session_id: str, ids: Sequence[str], moment: datetime) -> None:
         """Note that a runner has taken inputs."""
         if ids:
             await self._connection.execute(
-                update(inputs)
-                .where(
-                    inputs.c.session_id == session_id,
-                    inputs.c.id.in_(ids),
-                    inputs.c.done_at.is_(None),
-                )
-                .values(done_at=moment)
+                _DONE, {"session": session_id, "ids": ids, "moment": moment}
             )
 
-    async def _upsert(
-        self,
-        table: Table,
-        row: rows.Row,
-        *,
-        key: Sequence[str],
-        change: Any,
-        where: ColumnElement[bool] | None = None,
-    ) -> None:
-        """Insert a row; where there is one with its key, change that."""
-        statement = insert_into(self._connection.dialect.name, table).values(**row)
-        await self._connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=list(key), set_=change(statement.excluded), where=where
-            )
-        )
-
-
-def _message(session_id: str, message_id: str) -> tuple[ColumnElement[bool], ...]:
-    return (messages.c.session_id == session_id, messages.c.id == message_id)
+    async def _upsert(self, upsert: _Upsert, row: rows.Row) -> None:
+        await self._connection.execute(_statement(upsert, self._connection.dialect.name), row)
 
 
 def _answers(body: str, approval_id: str) -> bool:
