@@ -3,12 +3,14 @@
 import argparse
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 
 from cluster import kind
 from cluster.engines import engine
 from cluster.errors import ClusterError
+from cluster.node.image import ensure_base
 from cluster.places import alone, kubeconfig
 from cluster.steps import step
 from deployment import images, login, model, release
@@ -41,9 +43,15 @@ def main() -> int:
 def bring_up(wanted: kind.Wanted) -> Login:
     """Make everything that is not as wanted, and return who may log in."""
     running = engine()
-    kind.up(running, wanted)
     chosen = model.chosen()
-    tags = images.ensure(running, with_model=chosen.scripted)
+    if running.box is not None:
+        ensure_base(running)
+    # Beside each other: nodes that start wait most of the time, and so do builds.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        building = beside.submit(images.ensure, running, with_model=chosen.scripted)
+        kind.up(running, wanted)
+        tags = building.result()
+    images.put_on_nodes(running, tags)
     git_address = None
     if chosen.scripted:
         model.install(tags[images.MODEL])

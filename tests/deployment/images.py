@@ -4,6 +4,7 @@ A name that follows from the content makes a changed image another one for Kuber
 what runs it, and leaves everything else alone.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,7 @@ _BUILT_AS: Final = "dev"
 
 
 def ensure(engine: Engine, *, with_model: bool) -> dict[str, str]:
-    """Build what changed, put it on the nodes, and return the tag of each image.
+    """Build what changed, and return the tag of each image of ours.
 
     Raises:
         CommandFailed: if a build fails.
@@ -39,9 +40,12 @@ def ensure(engine: Engine, *, with_model: bool) -> dict[str, str]:
     if with_model:
         build(engine, f"{MODEL}:{_BUILT_AS}", Recipe(_HERE / "model" / "Dockerfile", ROOT))
     names = [*MOORAGE, *([MODEL] if with_model else [])]
-    tags = {name: _tag_by_content(engine, name) for name in names}
+    return {name: _tag_by_content(engine, name) for name in names}
+
+
+def put_on_nodes(engine: Engine, tags: Mapping[str, str]) -> None:
+    """Put these images, and those of the bundled services, on the nodes that run pods."""
     load(engine, [*(f"{name}:{tag}" for name, tag in tags.items()), *_services(engine)])
-    return tags
 
 
 def _build_ours(engine: Engine, name: str) -> None:

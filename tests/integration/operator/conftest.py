@@ -29,7 +29,7 @@ def sessions(operated: Stage) -> Iterator[Sessions]:
     told = len(operated.logs())
     made = operated.sessions()
     yield made
-    print(operated.logs()[told:])  # pytest shows it if the test failed
+    print(operated.said(), operated.logs()[told:])  # pytest shows it if the test failed
     made.delete_all()
     operated.crew.check()
     assert operated.record.doubles == []

@@ -70,8 +70,8 @@ class ByHand:
 
 
 @pytest.fixture
-def crew(background: Background, control_plane: ControlPlane) -> Crew:
-    made = Crew(background, control_plane)
+def crew(background: Background, control_plane: ControlPlane, namespace: str) -> Crew:
+    made = Crew(background, control_plane, [namespace])
     made.start()
     return made
 

@@ -144,16 +144,11 @@ class Process:
 def until(what: str, seconds: float, attempt: Callable[[], str | None]) -> None:
     """Poll until ``attempt`` returns None; what it returns otherwise is the last answer.
 
-    An attempt that takes long is made less often, to leave the machine to what is waited for.
-
     Raises:
         NotReady: if that takes longer than ``seconds``.
     """
     deadline = time.monotonic() + seconds
-    began = time.monotonic()
     while (answer := attempt()) is not None:
-        ended = time.monotonic()
-        if ended >= deadline:
+        if time.monotonic() >= deadline:
             raise NotReady(what, seconds, answer)
-        time.sleep(max(_POLL, 2 * (ended - began)))
-        began = time.monotonic()
+        time.sleep(_POLL)

@@ -1,4 +1,4 @@
-"""Stands in for the runners of all session pods that KWOK runs: a Member for each.
+"""Stands in for the runners of the session pods that KWOK runs: a Member for each.
 
 A member starts when its pod runs and ends when its containers do, when its pod is being deleted or
 is gone. On a test's command it works, asks, falls silent, or its pod ends (``end``).
@@ -7,7 +7,7 @@ is gone. On a test's command it works, asks, falls silent, or its pod ends (``en
 import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Final
 
 import aiohttp
@@ -30,11 +30,14 @@ _PATIENCE: Final = 40.0
 
 
 class Crew:
-    """All runners of all session pods of a control plane."""
+    """All runners of the session pods of some namespaces: of the others another may be there."""
 
-    def __init__(self, background: Background, plane: ControlPlane) -> None:
+    def __init__(
+        self, background: Background, plane: ControlPlane, namespaces: Collection[str]
+    ) -> None:
         self._background = background
         self._plane = plane
+        self._namespaces = frozenset(namespaces)
         self._members: dict[str, Member] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._client: aiohttp.ClientSession | None = None
@@ -102,6 +105,8 @@ class Crew:
         return next((each for each in members if each.post.session_id == session_id), None)
 
     def _hear(self, kind: str, pod: Object) -> None:
+        if pod["metadata"]["namespace"] not in self._namespaces:
+            return
         uid = pod["metadata"]["uid"]
         runs = (
             pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]

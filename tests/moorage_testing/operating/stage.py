@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from redis import Redis
 
+from moorage_api.keys import SessionKeys
 from moorage_testing.controlplane.access import make_namespace
 from moorage_testing.controlplane.api import Account, Api
 from moorage_testing.controlplane.plane import ControlPlane
@@ -87,6 +88,12 @@ class Stage:
         url = self.crew.member(session_id).post.redis_url
         return Redis.from_url(url, protocol=2, decode_responses=True)
 
+    def said(self) -> str:
+        """Return what the runners say in Redis, a session a line."""
+        with self.redis_client() as redis:
+            keys = sorted(redis.scan_iter(SessionKeys("*").state))
+            return "".join(f"{key}: {redis.hgetall(key)}\n" for key in keys)
+
     def logs(self) -> str:
         """Return what all operators logged."""
         return "".join(each.log for each in self.operators)
@@ -106,7 +113,7 @@ def stage(plane: ControlPlane, *, namespaces: int = 1, everywhere: bool = False)
     ):
         for name in (home, *names):
             make_namespace(admin, name)
-        crew, record = Crew(background, plane), PodRecord()
+        crew, record = Crew(background, plane, names), PodRecord()
         proxy = FaultyProxy(background, plane.server)
         proxy.start()
         crew.start()
