@@ -12,6 +12,7 @@ ProxyError
 ├── BadRequest          400 invalid_request_error
 ├── TooMany             429 rate_limit_error       with the seconds to wait
 ├── UpstreamFailed      502 api_error
+├── GitAway             502 api_error              a server, or credentials: git may try again
 └── Unavailable         503 overloaded_error       Redis is away: nothing can be counted
 """
 
@@ -130,6 +131,12 @@ class UpstreamFailed(ProxyError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The model could not be reached: {reason}.")
+
+
+class GitAway(ProxyError):
+    """A git server, or what its credentials are asked of, does not answer now."""
+
+    status = 502
 
 
 class Unavailable(ProxyError):

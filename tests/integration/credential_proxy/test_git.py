@@ -10,9 +10,12 @@ import pytest
 from redis.asyncio import Redis
 
 from moorage_api.pushes import FIELD, PUSHES, REFUSED_PUSHES, PushNote
+from moorage_api.reasons import Reason
 from moorage_gateway.credential_proxy.app import Outside
+from moorage_runner.clone.failures import Attempt, explain, recognise
 from moorage_testing.git import git
 from moorage_testing.git_backend import Client, GitBackend, basic, git_backend
+from moorage_testing.ports import free_port
 from moorage_testing.proxying import Proxying, admit, proxy_settings, proxying
 from moorage_testing.redis import RedisServer
 
@@ -317,7 +320,19 @@ async def test_private_addresses_are_out_of_reach(
         code, said = await Client(stage.folder, proxy.url, token)("ls-remote", stage.url)
     assert code != 0
     assert "cannot be reached from here" in said
+    assert "returned error: 403" in said
     assert stage.backend.seen == []
+
+
+async def test_a_server_that_is_away_is_no_refusal(stage: Stage) -> None:
+    """A runner gives up where it is refused, and tries again where nobody answers."""
+    url = f"http://127.0.0.1:{free_port()}/own.git"
+    client = await stage.client({"url": url})
+    code, said = await client("ls-remote", url)
+    assert code != 0
+    assert "does not answer" in said
+    assert recognise(said) is Reason.CLONE_FAILED
+    assert explain(Reason.CLONE_FAILED, Attempt(url, None, 1), said).passing
 
 
 async def test_only_https_is_served_unless_a_host_is_named(

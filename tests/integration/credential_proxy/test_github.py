@@ -12,9 +12,10 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from moorage_gateway.credential_proxy.errors import GitRefused
+from moorage_gateway.credential_proxy.errors import GitAway, GitRefused
 from moorage_gateway.credential_proxy.git.github import GitHubApps
 from moorage_gateway.credential_proxy.git.repositories import Address
+from moorage_testing.ports import free_port
 from moorage_testing.proxying import Seen, StandIn, standing_in
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -117,3 +118,9 @@ async def test_what_cannot_be_exchanged_is_told_without_the_secret(
     with pytest.raises(GitRefused, match="GitHub gave no token") as refused:
         await apps.token(values(server) | wrong, REPOSITORY)
     assert refused.value.__cause__ is None
+
+
+async def test_a_github_that_is_away_is_no_refusal(apps: GitHubApps, server: StandIn) -> None:
+    away = values(server) | {"githubApiUrl": f"http://127.0.0.1:{free_port()}"}
+    with pytest.raises(GitAway, match="does not answer"):
+        await apps.token(away, REPOSITORY)

@@ -18,7 +18,7 @@ import structlog
 from moorage_api.kube.client import KubernetesApi
 from moorage_api.kube.errors import KubernetesError
 from moorage_api.kube.objects import Target as Object
-from moorage_gateway.credential_proxy.errors import GitRefused
+from moorage_gateway.credential_proxy.errors import GitAway, GitRefused
 from moorage_gateway.credential_proxy.git.github import APP_ID, GitHubApps
 from moorage_gateway.credential_proxy.git.repositories import Address, Right
 from moorage_gateway.credential_proxy.settings import GitFolder
@@ -61,7 +61,7 @@ class KubernetesSecrets:
         """Return what a Secret holds; nothing if there is none.
 
         Raises:
-            GitRefused: It cannot be read.
+            GitAway: It cannot be read now.
         """
         now, place = self._clock(), (namespace, name)
         read_at, values = self._known.get(place, (None, {}))
@@ -71,7 +71,7 @@ class KubernetesSecrets:
             values = await self._api.secret_values(Object("Secret", namespace, name))
         except KubernetesError as error:
             _log.warning("a secret cannot be read", namespace=namespace, cause=str(error)[:200])
-            raise GitRefused("The repository's credentials cannot be read now.") from None
+            raise GitAway("The repository's credentials cannot be read now.") from None
         self._known = {
             each: known for each, known in self._known.items() if now - known[0] < _KEPT_SECONDS
         } | {place: (now, values)}
@@ -91,6 +91,7 @@ class Credentials:
 
         Raises:
             GitRefused: There should be credentials, and they cannot be used.
+            GitAway: They cannot be had now.
         """
         if right.repository is None:
             return None

@@ -12,7 +12,7 @@ import jwt
 import structlog
 from yarl import URL
 
-from moorage_gateway.credential_proxy.errors import GitRefused
+from moorage_gateway.credential_proxy.errors import GitAway, GitRefused
 from moorage_gateway.credential_proxy.git.repositories import Address
 
 APP_ID: Final = "githubAppId"
@@ -47,6 +47,7 @@ class GitHubApps:
 
         Raises:
             GitRefused: GitHub gives none.
+            GitAway: It does not answer.
         """
         place = (values[APP_ID].strip(), values.get(_URL, ""), address.host, address.path)
         async with self._lock:
@@ -55,7 +56,10 @@ class GitHubApps:
                 return token
             try:
                 token, ends = await self._ask(values, address)
-            except (aiohttp.ClientError, OSError, ValueError, KeyError, jwt.PyJWTError) as error:
+            except (aiohttp.ClientConnectionError, OSError) as error:
+                _log.warning("no token from GitHub", cause=type(error).__name__)
+                raise GitAway("GitHub does not answer.") from None
+            except (aiohttp.ClientError, ValueError, KeyError, jwt.PyJWTError) as error:
                 _log.warning("no token from GitHub", cause=type(error).__name__)
                 raise GitRefused("GitHub gave no token for this repository.") from None
             now = self._clock()

@@ -9,7 +9,14 @@ import structlog
 from aiohttp import web
 from yarl import URL
 
-from moorage_gateway.credential_proxy.errors import BadRequest, GitRefused, NotServed
+from moorage_gateway.credential_proxy.addresses import AddressRefusedError
+from moorage_gateway.credential_proxy.errors import (
+    BadRequest,
+    GitAway,
+    GitRefused,
+    NotServed,
+    ProxyError,
+)
 from moorage_gateway.credential_proxy.git.credentials import Credentials
 from moorage_gateway.credential_proxy.git.notes import PushNotes
 from moorage_gateway.credential_proxy.git.push import Push, read_push
@@ -119,7 +126,7 @@ class GitProxy:
             upload = _Upload(push.head + first, chunks, self._settings.max_push_bytes)
             try:
                 reply = await self._pass(request, target, header, upload.chunks())
-            except GitRefused:
+            except (GitRefused, GitAway):
                 if not upload.too_large:
                     raise
                 most = self._settings.max_push_bytes
@@ -177,7 +184,7 @@ class GitProxy:
         except BROKEN_OFF as error:
             _log.warning("git broke off", host=target.address.host, cause=type(error).__name__)
             if reply is None:
-                raise GitRefused("The git server cannot be reached from here.") from None
+                raise _not_reached(error) from None
             if request.transport is not None:
                 request.transport.close()  # without an end, as it came
             return reply
@@ -196,6 +203,16 @@ def _service(request: web.Request, target: Target) -> str:
     if asked not in {_FETCH, _PUSH} or request.method != method:
         raise NotServed("This service of git")
     return asked
+
+
+def _not_reached(error: BaseException) -> ProxyError:
+    """Return what to tell git: a server that is away may come back, a refused address will not.
+
+    A runner gives its clone up for a refusal, and tries again where it is none.
+    """
+    if isinstance(getattr(error, "os_error", error), AddressRefusedError):
+        return GitRefused("The git server cannot be reached from here.")
+    return GitAway("The git server does not answer.")
 
 
 def _check(answer: aiohttp.ClientResponse, *, authorized: bool) -> None:
