@@ -14,7 +14,6 @@ from cluster.build import Recipe, build, secrets
 from cluster.engines import Engine
 from cluster.errors import ClusterError
 from cluster.kind import load
-from cluster.node.image import ensure_base
 from cluster.places import logs
 from cluster.steps import run, step
 
@@ -28,13 +27,11 @@ _BUILT_AS: Final = "dev"
 
 
 def ensure(engine: Engine, *, with_model: bool) -> dict[str, str]:
-    """Build what changed, and return the tag of each image of ours.
+    """Build what changed, on the base image that is there; return the tag of each image of ours.
 
     Raises:
         CommandFailed: if a build fails.
     """
-    if engine.box is not None:
-        ensure_base(engine)
     for name in MOORAGE:
         _build_ours(engine, name)
     if with_model:

@@ -30,6 +30,9 @@ _OPTIONS: Final = {
     "log_min_messages": "log",
 }
 _MEMORY: Final = Path("/dev/shm")
+_MEMORY_NEEDED: Final = 4 << 30
+"""Bytes: a container often has 64 MB there, and a log alone may take a gigabyte."""
+
 # Nothing of a test outlives the machine, so nothing needs to reach its disk.
 _QUICK: Final = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
 
@@ -49,6 +52,10 @@ def _installed() -> Path:
 def _reachable(path: Path) -> bool:
     """Return whether everybody may enter the folder, as `nobody` must."""
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
+
+
+def _has_room(folder: Path) -> bool:
+    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free >= _MEMORY_NEEDED
 
 
 def becoming() -> dict[str, Any]:
@@ -192,8 +199,9 @@ def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
     """
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     folder.chmod(0o755)  # root's client and nobody's server meet in it
-    # Each test's database is a copy of some 300 files: in memory that takes a fifth of the time.
-    quick = not durable and os.access(_MEMORY, os.W_OK)
+    # Each test's database is a copy of some 300 files: in memory that takes a fifth of the
+    # processor time.
+    quick = not durable and _has_room(_MEMORY)
     data = Path(tempfile.mkdtemp(prefix="postgres-", dir=_MEMORY if quick else None))
     server = PostgresServer(folder, data, durable=durable)
     try:

@@ -19,6 +19,8 @@ ProxyError
 import json
 from typing import ClassVar
 
+from moorage_gateway.credential_proxy.addresses import AddressRefusedError
+
 
 class ProxyError(Exception):
     """A refusal. Its text is a sentence for whoever uses the session."""
@@ -137,6 +139,16 @@ class GitAway(ProxyError):
     """A git server, or what its credentials are asked of, does not answer now."""
 
     status = 502
+
+
+def git_not_reached(who: str, error: BaseException) -> ProxyError:
+    """Return what to tell git: a server that is away may come back, a refused address will not.
+
+    A runner gives its clone up for a refusal, and tries again where it is none.
+    """
+    if isinstance(getattr(error, "os_error", error), AddressRefusedError):
+        return GitRefused(f"{who} cannot be reached from here.")
+    return GitAway(f"{who} does not answer.")
 
 
 class Unavailable(ProxyError):

@@ -1,10 +1,11 @@
 """Statements that every dialect in use has, under a name of its own each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Insert, Table
+from sqlalchemy import ColumnElement, Insert, Table
 from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
@@ -21,12 +22,25 @@ async def insert_once(
     return bool(result.rowcount)
 
 
-async def upsert(
-    connection: AsyncConnection, table: Table, row: Mapping[str, Any], *, changed: Sequence[str]
-) -> None:
-    """Insert ``row``; where there is one with its id, change these columns of it."""
-    statement = _upsert(connection.dialect.name, table, tuple(changed))
-    await connection.execute(statement, dict(row))
+@dataclass(frozen=True, eq=False, slots=True)
+class Upsert:
+    """An insert that changes the row where there is one with its key. Made once, as a constant."""
+
+    table: Table
+    key: tuple[str, ...]
+    change: Callable[[Any], dict[str, Any]]
+    """Takes the row that is not inserted; returns what the columns change to."""
+    where: ColumnElement[bool] | None = None
+
+
+def to_new(*names: str) -> Callable[[Any], dict[str, Any]]:
+    """Return the change of these columns to what the row that is not inserted has in them."""
+    return lambda new: {name: new[name] for name in names}
+
+
+async def upsert(connection: AsyncConnection, what: Upsert, row: Mapping[str, Any]) -> None:
+    """Insert ``row``; where there is one with its key, change that."""
+    await connection.execute(_upsert(what, connection.dialect.name), dict(row))
 
 
 def insert_into(dialect: str, table: Table) -> PostgresqlInsert | SqliteInsert:
@@ -46,7 +60,10 @@ def _insert_once(dialect: str, table: Table, key: tuple[str, ...]) -> Insert:
 
 
 @cache
-def _upsert(dialect: str, table: Table, changed: tuple[str, ...]) -> Insert:
-    statement = insert_into(dialect, table)
-    values = {name: statement.excluded[name] for name in changed}
-    return statement.on_conflict_do_update(index_elements=["id"], set_=values)
+def _upsert(what: Upsert, dialect: str) -> Insert:
+    statement = insert_into(dialect, what.table)
+    return statement.on_conflict_do_update(
+        index_elements=list(what.key),
+        set_=what.change(statement.excluded),
+        where=what.where,
+    )

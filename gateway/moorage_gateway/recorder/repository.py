@@ -1,13 +1,11 @@
 """What the recorder reads and writes, on one connection; the caller commits."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import ColumnElement, Insert, Table, and_, bindparam, func, select, update
+from sqlalchemy import and_, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.events import (
@@ -18,7 +16,7 @@ from moorage_api.events import (
     UsageEvent,
 )
 from moorage_api.inbox import InputRefused, PermissionDecision, decode_input
-from moorage_gateway.db.statements import insert_into, insert_once
+from moorage_gateway.db.statements import Upsert, insert_once, to_new, upsert
 from moorage_gateway.db.tables import approvals, checkpoints, inputs, messages, turns
 from moorage_gateway.live.ids import EventId
 from moorage_gateway.recorder import rows
@@ -27,33 +25,8 @@ from moorage_gateway.recorder.entries import Page, Recorded
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Upsert:
-    """An insert that changes the row where there is one with its key."""
-
-    table: Table
-    key: tuple[str, ...]
-    change: Callable[[Any], dict[str, Any]]
-    """Takes the row that is not inserted."""
-    where: ColumnElement[bool] | None = None
-
-
-@cache
-def _statement(upsert: _Upsert, dialect: str) -> Insert:
-    statement = insert_into(dialect, upsert.table)
-    return statement.on_conflict_do_update(
-        index_elements=list(upsert.key),
-        set_=upsert.change(statement.excluded),
-        where=upsert.where,
-    )
-
-
-def _to_new(*names: str) -> Callable[[Any], dict[str, Any]]:
-    return lambda new: {name: new[name] for name in names}
-
-
 # Made once each: to make a statement takes longer than to send it.
-_TAKEN_MESSAGE: Final = _Upsert(
+_TAKEN_MESSAGE: Final = Upsert(
     messages,
     key=("session_id", "id"),
     change=lambda new: {
@@ -61,24 +34,24 @@ _TAKEN_MESSAGE: Final = _Upsert(
         "claude_session_id": func.coalesce(new.claude_session_id, messages.c.claude_session_id),
     },
 )
-_MESSAGE: Final = _Upsert(
+_MESSAGE: Final = Upsert(
     messages,
     key=("session_id", "id"),
-    change=_to_new(
+    change=to_new(
         *("turn_id", "role", "content", "thinking", "tool_calls", "tool_results"),
         *("parent_tool_use_id", "claude_session_id", "created_at", "taken_at"),
     ),
 )
-_REQUEST: Final = _Upsert(
+_REQUEST: Final = Upsert(
     approvals,
     key=("session_id", "id"),
-    change=_to_new("input", "summary", "diff", "expires_at"),
+    change=to_new("input", "summary", "diff", "expires_at"),
     where=and_(approvals.c.decision.is_(None), approvals.c.resolved_at.is_(None)),
 )
-_TURN: Final = _Upsert(
+_TURN: Final = Upsert(
     turns,
     key=("session_id", "turn_id"),
-    change=_to_new(
+    change=to_new(
         *("outcome", "input_tokens", "output_tokens", "cost_usd", "duration_ms", "ended_at")
     ),
 )
@@ -194,7 +167,7 @@ class RecordRepository:
     async def _user_message(self, event: MessageStopEvent) -> None:
         """The runner took it up. Usually the row is there: the gateway wrote it with the input."""
         row = rows.message_row(event)
-        await self._upsert(_TAKEN_MESSAGE, row)
+        await upsert(self._connection, _TAKEN_MESSAGE, row)
         await self._done(event.session_id, [row["id"]], event.timestamp)
 
     async def _assistant_message(self, event: MessageStopEvent) -> None:
@@ -205,7 +178,7 @@ class RecordRepository:
         )
         asked = {call["id"] for call in row["tool_calls"] or ()}
         kept = [result for result in before or () if result["tool_use_id"] in asked]
-        await self._upsert(_MESSAGE, row | {"tool_results": kept or None})
+        await upsert(self._connection, _MESSAGE, row | {"tool_results": kept or None})
 
     async def _tool_result(self, event: ToolResultEvent) -> None:
         """Put it into the message that asked for it."""
@@ -235,7 +208,7 @@ class RecordRepository:
 
     async def _request(self, event: PermissionRequestedEvent) -> None:
         """Write a request; one that somebody decided, or that is over, stays as it is."""
-        await self._upsert(_REQUEST, rows.approval_row(event))
+        await upsert(self._connection, _REQUEST, rows.approval_row(event))
 
     async def _resolution(self, event: PermissionResolvedEvent) -> None:
         """Write what the runner made of a request; what somebody decided stays as it is."""
@@ -259,7 +232,7 @@ class RecordRepository:
 
     async def _turn(self, event: UsageEvent) -> None:
         row = rows.turn_row(event)
-        await self._upsert(_TURN, row)
+        await upsert(self._connection, _TURN, row)
         await self._done(event.session_id, [row["turn_id"]], event.timestamp)
 
     async def _done(self, session_id: str, ids: Sequence[str], moment: datetime) -> None:
@@ -268,9 +241,6 @@ class RecordRepository:
             await self._connection.execute(
                 _DONE, {"session": session_id, "ids": ids, "moment": moment}
             )
-
-    async def _upsert(self, upsert: _Upsert, row: rows.Row) -> None:
-        await self._connection.execute(_statement(upsert, self._connection.dialect.name), row)
 
 
 def _answers(body: str, approval_id: str) -> bool:

@@ -119,7 +119,7 @@ async def _end(process: Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     with suppress(TimeoutError):
         async with asyncio.timeout(_LAST_SECONDS):
-            await asyncio.shield(asyncio.ensure_future(process.communicate()))
+            await process.communicate()
 
 
 def parse(output: bytes, *, cut: bool = False) -> Branches:

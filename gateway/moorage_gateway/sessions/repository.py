@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moorage_api.events import TurnOutcome
 from moorage_api.resources import ClaudeSession
 from moorage_gateway.backends.interface import creation_id_of
-from moorage_gateway.db.statements import insert_once, upsert
+from moorage_gateway.db.statements import Upsert, insert_once, to_new, upsert
 from moorage_gateway.db.tables import sessions, turns
 from moorage_gateway.outbox import first_waiting
 
@@ -36,6 +36,12 @@ class SessionRow:
 
 
 _COLUMNS = [sessions.c[name] for name in SessionRow.__slots__]
+_PUT: Final = Upsert(
+    sessions,
+    key=("id",),
+    change=to_new("creation_id", "context", "metadata", "project_path", "run_requested_at"),
+)
+_ACCESSED: Final = Upsert(sessions, key=("id",), change=to_new("last_accessed_at"))
 _OUTCOME: Final = (
     select(turns.c.outcome)
     .where(turns.c.session_id == sessions.c.id)
@@ -107,14 +113,13 @@ class SessionRepository:
 
     async def _put(self, values: Mapping[str, Any]) -> None:
         """Write a row; where there is one with its id, what only a request could know."""
-        known = ("creation_id", "context", "metadata", "project_path", "run_requested_at")
-        await upsert(self._connection, sessions, values, changed=known)
+        await upsert(self._connection, _PUT, values)
 
     async def access(self, row: SessionRow, moment: datetime) -> None:
         """Note that the session is used now; insert ``row`` if there is none."""
         values = {name: getattr(row, name) for name in SessionRow.__slots__}
         values["last_accessed_at"] = moment
-        await upsert(self._connection, sessions, values, changed=("last_accessed_at",))
+        await upsert(self._connection, _ACCESSED, values)
 
     async def unmade(self) -> list[str]:
         """Return the creations whose session is not known to be there yet."""

@@ -12,7 +12,7 @@ import jwt
 import structlog
 from yarl import URL
 
-from moorage_gateway.credential_proxy.errors import GitAway, GitRefused
+from moorage_gateway.credential_proxy.errors import GitRefused, git_not_reached
 from moorage_gateway.credential_proxy.git.repositories import Address
 
 APP_ID: Final = "githubAppId"
@@ -46,7 +46,7 @@ class GitHubApps:
         """Return a token for one repository, which may read and write its contents.
 
         Raises:
-            GitRefused: GitHub gives none.
+            GitRefused: GitHub gives none, or its address is refused.
             GitAway: It does not answer.
         """
         place = (values[APP_ID].strip(), values.get(_URL, ""), address.host, address.path)
@@ -58,7 +58,7 @@ class GitHubApps:
                 token, ends = await self._ask(values, address)
             except (aiohttp.ClientConnectionError, OSError) as error:
                 _log.warning("no token from GitHub", cause=type(error).__name__)
-                raise GitAway("GitHub does not answer.") from None
+                raise git_not_reached("GitHub", error) from None
             except (aiohttp.ClientError, ValueError, KeyError, jwt.PyJWTError) as error:
                 _log.warning("no token from GitHub", cause=type(error).__name__)
                 raise GitRefused("GitHub gave no token for this repository.") from None

@@ -9,13 +9,12 @@ import structlog
 from aiohttp import web
 from yarl import URL
 
-from moorage_gateway.credential_proxy.addresses import AddressRefusedError
 from moorage_gateway.credential_proxy.errors import (
     BadRequest,
-    GitAway,
     GitRefused,
     NotServed,
     ProxyError,
+    git_not_reached,
 )
 from moorage_gateway.credential_proxy.git.credentials import Credentials
 from moorage_gateway.credential_proxy.git.notes import PushNotes
@@ -126,7 +125,7 @@ class GitProxy:
             upload = _Upload(push.head + first, chunks, self._settings.max_push_bytes)
             try:
                 reply = await self._pass(request, target, header, upload.chunks())
-            except (GitRefused, GitAway):
+            except ProxyError:
                 if not upload.too_large:
                     raise
                 most = self._settings.max_push_bytes
@@ -184,7 +183,7 @@ class GitProxy:
         except BROKEN_OFF as error:
             _log.warning("git broke off", host=target.address.host, cause=type(error).__name__)
             if reply is None:
-                raise _not_reached(error) from None
+                raise git_not_reached("The git server", error) from None
             if request.transport is not None:
                 request.transport.close()  # without an end, as it came
             return reply
@@ -203,16 +202,6 @@ def _service(request: web.Request, target: Target) -> str:
     if asked not in {_FETCH, _PUSH} or request.method != method:
         raise NotServed("This service of git")
     return asked
-
-
-def _not_reached(error: BaseException) -> ProxyError:
-    """Return what to tell git: a server that is away may come back, a refused address will not.
-
-    A runner gives its clone up for a refusal, and tries again where it is none.
-    """
-    if isinstance(getattr(error, "os_error", error), AddressRefusedError):
-        return GitRefused("The git server cannot be reached from here.")
-    return GitAway("The git server does not answer.")
 
 
 def _check(answer: aiohttp.ClientResponse, *, authorized: bool) -> None:
