@@ -5,11 +5,12 @@ comes first: an agent killed for want of memory also ends its runner, but memory
 What the runner says of its own end is a claim, so a reason it may not give counts as its failure.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from pydantic_core import from_json
 
 from moorage_api.reasons import PERMANENT, ExitCode, Reason
 from moorage_operator.observed import AGENT, RUNNER, ContainerSeen, PodSeen
@@ -187,8 +188,8 @@ def _last_words(runner: ContainerSeen) -> tuple[Reason, str]:
     """Return the termination message's reason and sentence: JSON, or plain text."""
     text = runner.message.strip()
     try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
+        body = from_json(text)
+    except ValueError:
         return Reason.RUNNER_FAILED, _clipped(text)
     if not isinstance(body, dict):
         return Reason.RUNNER_FAILED, _clipped(text)

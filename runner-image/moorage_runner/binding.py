@@ -4,13 +4,13 @@ Either the environment holds Contract 4's variables from the start, or (--warm) 
 with everything imported, and one line of JSON on its standard input brings the same variables.
 """
 
-import json
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from typing import TextIO
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from moorage_runner.errors import SettingsInvalidError
 from moorage_runner.settings import CREDENTIALS, RunnerSettings
@@ -36,7 +36,7 @@ def from_line(
     if not line.strip():
         return None
     try:
-        values = json.loads(line)
+        values = from_json(line)
     except ValueError as error:
         raise SettingsInvalidError("the binding", ValueError("it is no JSON")) from error
     if not isinstance(values, dict):

@@ -96,7 +96,7 @@ class Pipes:
         """
         async for line in self._lines():
             if line.startswith("{"):
-                yield json.loads(line)
+                yield _message(line)
         if code := await self._process.wait():
             raise ClaudeExitedError(code)
 
@@ -146,3 +146,14 @@ class Pipes:
     def _input(self) -> asyncio.StreamWriter:
         assert self._process.stdin is not None  # noqa: S101 - it was asked for
         return self._process.stdin
+
+
+def _message(line: str) -> dict[str, Any]:
+    # Not pydantic's parser, which takes no half of a pair of surrogates: Claude Code, cutting a
+    # text, may well print one.
+    try:
+        message: dict[str, Any] = json.loads(line)
+    except RecursionError:
+        msg = "a message is nested too deeply"
+        raise ValueError(msg) from None
+    return message

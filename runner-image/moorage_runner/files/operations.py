@@ -1,7 +1,6 @@
 """Does one request: parses it, runs the operation in a thread, gives the reply. Never raises."""
 
 import asyncio
-import json
 import re
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Final
 
 import structlog
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from moorage_api.rpc import (
     REQUEST,
@@ -66,8 +66,8 @@ def parse(raw: bytes) -> Request | Refused:
 
 def _number(raw: bytes) -> str | None:
     try:
-        whole = json.loads(raw)
-    except (ValueError, RecursionError):
+        whole = from_json(raw)
+    except ValueError:
         return None
     number = whole.get("number") if isinstance(whole, dict) else None
     return number if isinstance(number, str) and _NUMBER.fullmatch(number) else None

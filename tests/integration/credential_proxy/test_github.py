@@ -34,6 +34,8 @@ class GitHub:
     def __init__(self) -> None:
         self.now = START
         self.given = 0
+        self.busy: tuple[int, dict[str, str]] | None = None
+        """The status and headers that it answers everything with."""
 
     async def answer(self, seen: Seen, request: web.Request) -> web.StreamResponse:
         statement = seen.headers["Authorization"].removeprefix("Bearer ")
@@ -42,6 +44,9 @@ class GitHub:
         assert claims["iss"] == "77"
         assert claims["iat"] <= self.now
         assert claims["exp"] - self.now <= 600
+        if self.busy:
+            status, headers = self.busy
+            return web.json_response({"message": "Later"}, status=status, headers=headers)
         if seen.path == "/repos/acme/shop/installation":
             return web.json_response({"id": 5})
         if seen.path != "/app/installations/5/access_tokens":
@@ -124,3 +129,32 @@ async def test_a_github_that_is_away_is_no_refusal(apps: GitHubApps, server: Sta
     away = values(server) | {"githubApiUrl": f"http://127.0.0.1:{free_port()}"}
     with pytest.raises(GitAway, match="does not answer"):
         await apps.token(away, REPOSITORY)
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        (500, {}),
+        (503, {}),
+        (429, {}),
+        (403, {"Retry-After": "60"}),
+        (403, {"X-RateLimit-Remaining": "0"}),
+    ],
+)
+async def test_a_github_that_cannot_just_now_is_no_refusal(
+    apps: GitHubApps, server: StandIn, github: GitHub, busy: tuple[int, dict[str, str]]
+) -> None:
+    github.busy = busy
+    with pytest.raises(GitAway, match="GitHub does not answer"):
+        await apps.token(values(server), REPOSITORY)
+    github.busy = None
+    assert await apps.token(values(server), REPOSITORY) == "ghs_1"
+
+
+@pytest.mark.parametrize("status", [302, 401, 403, 404, 422])
+async def test_what_github_refuses_is_refused(
+    apps: GitHubApps, server: StandIn, github: GitHub, status: int
+) -> None:
+    github.busy = status, {"X-RateLimit-Remaining": "4999"}
+    with pytest.raises(GitRefused, match="GitHub gave no token"):
+        await apps.token(values(server), REPOSITORY)

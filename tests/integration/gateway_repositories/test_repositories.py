@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -282,7 +283,13 @@ async def test_a_question_that_is_cancelled_leaves_no_process(odd_server: Any) -
 
 
 def children() -> list[bytes]:
-    """Return the command lines of this process's children."""
-    tasks = Path("/proc/self/task").iterdir()
-    pids = [pid for task in tasks for pid in (task / "children").read_text().split()]
-    return [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids]
+    """Return the command lines of this process's children; threads and they may end meanwhile."""
+    pids: list[str] = []
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            pids += (task / "children").read_text().split()
+    found: list[bytes] = []
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found.append(Path(f"/proc/{pid}/cmdline").read_bytes())
+    return found

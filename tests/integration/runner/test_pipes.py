@@ -52,3 +52,11 @@ async def test_what_is_written_arrives_until_its_input_ends(tmp_path: Path) -> N
 async def test_what_cannot_be_started_says_so(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         await Pipes.open(Command((str(tmp_path / "no"),), {}, tmp_path), lambda _: None)
+
+
+@pytest.mark.parametrize("line", ["{broken", '{"a": ' + "[" * 100_000, r"{\xff"])
+async def test_what_looks_like_a_message_and_is_none_says_so(tmp_path: Path, line: str) -> None:
+    pipes = await opened(tmp_path, f"import os; os.write(1, b{line + chr(10)!r})", [])
+    with pytest.raises(ValueError, match=r".+"):
+        await anext(pipes.read_messages())
+    await pipes.close()

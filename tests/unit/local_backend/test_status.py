@@ -143,6 +143,7 @@ def test_the_end(phase: Phase, reason: Reason, complete: str, budget: str) -> No
         (1, '{"reason":7}', None, (Reason.RUNNER_FAILED, "The runner ended with code 1.")),
         (1, "Traceback", None, (Reason.RUNNER_FAILED, "Traceback")),
         (1, "[1]", None, (Reason.RUNNER_FAILED, "[1]")),
+        (1, "[" * 5_000, None, (Reason.RUNNER_FAILED, "[" * 4_096)),
         (1, "", a_state(reason="RefNotFound", message="No."), (Reason.REF_NOT_FOUND, "No.")),
         (143, "", None, (Reason.RUNNER_FAILED, "The runner ended with code 143 (told to stop).")),
     ],

@@ -54,7 +54,7 @@ def test_a_warm_process_reads_a_line() -> None:
     assert from_line(StringIO(""), {}) is None
 
 
-@pytest.mark.parametrize("line", ["no json\n", "[]\n", "{}\n"])
+@pytest.mark.parametrize("line", ["no json\n", "[]\n", "{}\n", "[" * 5_000 + "\n"])
 def test_a_wrong_line_is_refused(line: str) -> None:
     with pytest.raises(SettingsInvalidError):
         from_line(StringIO(line), {})

@@ -1,8 +1,9 @@
 """What the backend has seen of a session's process: the one input of decisions beside the spec."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
+
+from pydantic_core import from_json
 
 from moorage_api.reasons import ExitCode, Reason
 from moorage_api.state import SessionState
@@ -63,7 +64,7 @@ def ending(code: int, termination: str, state: SessionState | None) -> Ending:
 def _parsed(termination: str) -> tuple[str | None, str]:
     text = termination.strip()
     try:
-        body = json.loads(text)
+        body = from_json(text)
     except ValueError:
         return None, text
     if not isinstance(body, dict):

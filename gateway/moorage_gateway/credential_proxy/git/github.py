@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ import jwt
 import structlog
 from yarl import URL
 
-from moorage_gateway.credential_proxy.errors import GitRefused, git_not_reached
+from moorage_gateway.credential_proxy.errors import GitAway, GitRefused, git_not_reached
 from moorage_gateway.credential_proxy.git.repositories import Address
 
 APP_ID: Final = "githubAppId"
@@ -47,7 +48,7 @@ class GitHubApps:
 
         Raises:
             GitRefused: GitHub gives none, or its address is refused.
-            GitAway: It does not answer.
+            GitAway: It does not answer, or cannot just now.
         """
         place = (values[APP_ID].strip(), values.get(_URL, ""), address.host, address.path)
         async with self._lock:
@@ -105,9 +106,25 @@ class GitHubApps:
         ) as response:
             if response.status != expected:
                 _log.warning("GitHub refuses", status=response.status)
+                if _later(response):
+                    raise GitAway("GitHub does not answer such requests just now.")
                 raise ValueError(response.status)
             answer: dict[str, Any] = await response.json()
             return answer
+
+
+def _later(response: aiohttp.ClientResponse) -> bool:
+    """Whether the same request may well be answered later: an error of theirs, or a rate limit.
+
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+    """
+    limited = response.headers.get("x-ratelimit-remaining") == "0"
+    refused = response.status == HTTPStatus.FORBIDDEN
+    return (
+        response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        or response.status == HTTPStatus.TOO_MANY_REQUESTS
+        or (refused and (limited or "retry-after" in response.headers))
+    )
 
 
 def _api_of(address: Address) -> str:
