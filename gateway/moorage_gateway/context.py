@@ -22,20 +22,14 @@ from moorage_gateway.kept.versions import Changes
 from moorage_gateway.limits.limiter import Limiter
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.watch import SessionWatch
+from moorage_gateway.messages.writing import MessageWriter
 from moorage_gateway.metrics.instruments import Metrics
+from moorage_gateway.outbox import Relay
 from moorage_gateway.pipelined import Pipelined
 from moorage_gateway.settings import Settings
 
 OpenBackend = Callable[[Settings, Redis, Metrics], AbstractAsyncContextManager[SessionBackend]]
 """Opens the sessions' backend. It is closed after everything that uses it."""
-
-
-class Relay(Protocol):
-    """Takes inputs from the outbox to the sessions' inboxes."""
-
-    async def flush(self, session_id: str) -> None:
-        """Send what waits for this session."""
-        ...
 
 
 class AccountContext(Protocol):
@@ -99,6 +93,7 @@ class Context:
     # None: nothing is limited.
     limiter: Limiter | None
     backend: SessionBackend
+    messages: MessageWriter
     relay: Relay
     jobs: JobQueue
     hub: Hub

@@ -1,6 +1,8 @@
 """The outbox: what goes into a session's inbox is written in the request's own transaction."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy import ColumnElement, ScalarSelect, select
@@ -8,27 +10,41 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorage_api.inbox import Input, encode_input
 from moorage_api.redis_client import FAILURES
-from moorage_gateway.context import Relay
-from moorage_gateway.db.statements import insert_once
+from moorage_gateway.db.statements import insert_all_once
 from moorage_gateway.db.tables import inputs, messages
 from moorage_gateway.tracing.current import current_traceparent
+
+Row = Mapping[str, Any]
 
 log = structlog.get_logger(__name__)
 
 
-async def put(connection: AsyncConnection, session_id: str, value: Input, moment: datetime) -> bool:
-    """Write ``value`` down to be sent. Returns False if its id is there already."""
-    return await insert_once(
-        connection,
-        inputs,
-        {
-            "session_id": session_id,
-            "id": value.input_id,
-            "body": encode_input(value, current_traceparent()).decode(),
-            "created_at": moment,
-        },
-        key=("session_id", "id"),
-    )
+class Relay(Protocol):
+    """Takes inputs from the outbox to the sessions' inboxes."""
+
+    async def flush(self, session_id: str) -> None:
+        """Send what waits for this session."""
+        ...
+
+
+async def put(connection: AsyncConnection, session_id: str, value: Input, moment: datetime) -> None:
+    """Write ``value`` down to be sent, unless its id is there already."""
+    await put_all(connection, [row_of(session_id, value, moment)])
+
+
+def row_of(session_id: str, value: Input, moment: datetime) -> Row:
+    """Return what ``put`` writes, with this request's trace, for somebody else to write it."""
+    return {
+        "session_id": session_id,
+        "id": value.input_id,
+        "body": encode_input(value, current_traceparent()).decode(),
+        "created_at": moment,
+    }
+
+
+async def put_all(connection: AsyncConnection, rows: Iterable[Row]) -> None:
+    """Write inputs down to be sent in this order, but those whose ids are there already."""
+    await insert_all_once(connection, inputs, rows, key=("session_id", "id"))
 
 
 async def deliver(relay: Relay, session_id: str) -> None:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
 
 import structlog
@@ -38,6 +38,7 @@ from moorage_gateway.limits.rules import rules_of
 from moorage_gateway.live.hub import Hub
 from moorage_gateway.live.standing import StreamGuard
 from moorage_gateway.live.watch import SessionWatch
+from moorage_gateway.messages.writing import open_message_writer
 from moorage_gateway.metrics.instruments import Metrics
 from moorage_gateway.metrics.server import serve_metrics
 from moorage_gateway.metrics.standing import Parts, Standing
@@ -202,6 +203,8 @@ async def open_context(
         logins = await stack.enter_async_context(open_logins(settings, engine, clock))
         limiter = await stack.enter_async_context(_open_limiter(settings))
         backend, hub, watch = await base.enter(open_backend)
+        keep_keys = timedelta(hours=settings.http.idempotency_hours)
+        messages = await stack.enter_async_context(open_message_writer(base.changes, keep_keys))
         relay = Relay(redis, engine, clock, metrics.relay)
         tasks = [
             Background("relay", relay.run),
@@ -238,6 +241,7 @@ async def open_context(
             changes=base.changes,
             answers=KeptAnswers(backend, base.changes.pipelined),
             backend=backend,
+            messages=messages,
             relay=relay,
             jobs=jobs,
             files=files,

@@ -1,5 +1,6 @@
 """The one way to a record: a row in the transaction of the act, and a line in the log."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from moorage_gateway.db.tables import audit_records
 _INSERT: Final = insert(audit_records)
 _LONGEST_OBJECT: Final = 1024
 
+Record = dict[str, Any]
+
 log = structlog.get_logger(__name__)
 
 
@@ -27,12 +30,12 @@ async def record(
     done elsewhere than in the database is recorded before, with the outcome ASKED. The line is
     logged when the transaction commits, and not if it is rolled back.
     """
-    row = _row(moment, act, caller or present.get())
-    await connection.execute(_INSERT, row)
-    when_committed(connection, lambda: _tell(row))
+    await write(connection, [record_of(moment, act, caller)])
 
 
-def _row(moment: datetime, act: Act, caller: Caller) -> dict[str, Any]:
+def record_of(moment: datetime, act: Act, caller: Caller | None = None) -> Record:
+    """Return what ``record`` writes, for somebody else to write it."""
+    caller = caller or present.get()
     return {
         "at": moment,
         "action": act.action.value,
@@ -48,5 +51,12 @@ def _row(moment: datetime, act: Act, caller: Caller) -> dict[str, Any]:
     }
 
 
-def _tell(row: dict[str, Any]) -> None:
-    log.info("audit", **row | {"at": row["at"].isoformat()})
+async def write(connection: AsyncConnection, records: Sequence[Record]) -> None:
+    """Write records in the transaction of what they tell of, as ``record`` does."""
+    await connection.execute(_INSERT, records)
+    when_committed(connection, lambda: _tell(records))
+
+
+def _tell(records: Sequence[Record]) -> None:
+    for each in records:
+        log.info("audit", **each | {"at": each["at"].isoformat()})

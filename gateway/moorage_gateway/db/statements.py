@@ -1,6 +1,6 @@
 """Statements that every dialect in use has, under a name of its own each."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -22,6 +22,18 @@ async def insert_once(
     return bool(result.rowcount)
 
 
+async def insert_all_once(
+    connection: AsyncConnection,
+    table: Table,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    key: Sequence[str],
+) -> None:
+    """Insert each of ``rows``, in their order, unless there is one with its key."""
+    statement = _insert_once(connection.dialect.name, table, tuple(key))
+    await connection.execute(statement, [dict(row) for row in rows])
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Upsert:
     """An insert that changes the row where there is one with its key. Made once, as a constant."""
@@ -38,9 +50,9 @@ def to_new(*names: str) -> Callable[[Any], dict[str, Any]]:
     return lambda new: {name: new[name] for name in names}
 
 
-async def upsert(connection: AsyncConnection, what: Upsert, row: Mapping[str, Any]) -> None:
-    """Insert ``row``; where there is one with its key, change that."""
-    await connection.execute(_upsert(what, connection.dialect.name), dict(row))
+async def upsert(connection: AsyncConnection, what: Upsert, *rows: Mapping[str, Any]) -> None:
+    """Insert each of ``rows``, in their order; where there is one with its key, change that."""
+    await connection.execute(_upsert(what, connection.dialect.name), [dict(row) for row in rows])
 
 
 def insert_into(dialect: str, table: Table) -> PostgresqlInsert | SqliteInsert:

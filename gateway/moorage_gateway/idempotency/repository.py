@@ -28,6 +28,11 @@ class KeyUse:
     digest: str
     """Tells the request's content from another."""
 
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """Where it comes among others that are taken in one transaction."""
+        return self.user_id, self.scope, self.key
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from moorage_gateway.db.statements import insert_once
+from moorage_gateway.db.statements import insert_all_once
 from moorage_gateway.db.tables import messages
 
 
@@ -68,12 +68,13 @@ class MessageRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def add(self, new: NewMessage) -> bool:
-        """Insert the message unless there is one with its id; returns whether it was inserted."""
-        values = {name: getattr(new, name) for name in NewMessage.__slots__}
-        return await insert_once(
-            self._connection, messages, values | {"role": "user"}, key=("session_id", "id")
-        )
+    async def add(self, *new_messages: NewMessage) -> None:
+        """Insert messages in this order, but those whose ids are there already."""
+        rows = [
+            {name: getattr(new, name) for name in NewMessage.__slots__} | {"role": "user"}
+            for new in new_messages
+        ]
+        await insert_all_once(self._connection, messages, rows, key=("session_id", "id"))
 
     async def get(self, session_id: str, message_id: str) -> MessageRow | None:
         """Return the message, if there is one."""

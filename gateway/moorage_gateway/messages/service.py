@@ -1,7 +1,6 @@
 """What can be done with messages."""
 
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,7 +9,7 @@ from moorage_api.resources import ClaudeSession
 from moorage_api.resources.parts import MAX_PROMPT
 from moorage_gateway import outbox
 from moorage_gateway.audit.acts import Act, Action
-from moorage_gateway.audit.record import record
+from moorage_gateway.audit.record import record_of
 from moorage_gateway.auth.access import id_of
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.context import Context
@@ -27,9 +26,9 @@ from moorage_gateway.messages.schemas import (
     SentMessage,
     SessionBrief,
 )
+from moorage_gateway.messages.writing import Writing
 from moorage_gateway.requests import content_digest, random_id
 from moorage_gateway.sessions.creation import row_for
-from moorage_gateway.sessions.repository import SessionRepository
 from moorage_gateway.sessions.service import SessionService
 from moorage_gateway.sessions.waking import wake
 
@@ -91,17 +90,18 @@ class MessageService:
             claude_session_id=session.status.claude_session_id,
             created_at=moment,
         )
-        async with self.context.changes.of(new.session_id) as connection:
-            if use is not None:
-                keep = timedelta(hours=self.context.settings.http.idempotency_hours)
-                claim = await KeyRepository(connection).claim(use, new.id, moment, keep)
-                if not claim.is_new:  # another request with the same key was faster
-                    return await _sent(connection, new.session_id, use, claim)
-            await SessionRepository(connection).access(row_for(session, moment), moment)
-            await MessageRepository(connection).add(new)
-            await outbox.put(connection, new.session_id, prompt, moment)
-            act = Act(Action.MESSAGE_SEND, new.id, session_id=new.session_id)
-            await record(connection, moment, act)
+        act = Act(Action.MESSAGE_SEND, new.id, session_id=new.session_id)
+        writing = Writing(
+            message=new,
+            session=replace(row_for(session, moment), last_accessed_at=moment),
+            input=outbox.row_of(new.session_id, prompt, moment),
+            record=record_of(moment, act),
+            use=use,
+        )
+        standing = await self.context.messages.write(writing)
+        if standing is not None and use is not None:  # another request with its key was faster
+            async with self.context.reads.connect() as connection:
+                return await _sent(connection, new.session_id, use, standing)
         return SentMessage(
             id=new.id,
             session_id=new.session_id,

@@ -1,6 +1,6 @@
 """A session's inbox in Redis, as the relay writes and checks it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,26 +22,32 @@ class Print:
     last: bytes
 
 
+async def add(redis: Redis, inputs: Iterable[tuple[str, str]], *, create: bool) -> set[str]:
+    """Append inputs, each a session's id and a body, to the inboxes in this order: all or none.
+
+    Returns the sessions that have no inbox, where none was to be created.
+    """
+    pipe = redis.pipeline(transaction=True)
+    sessions = []
+    for session_id, body in inputs:
+        pipe.xadd(
+            SessionKeys(session_id).inbox,
+            {FIELD: body.encode()},
+            maxlen=INBOX_MAXLEN,
+            approximate=True,
+            nomkstream=not create,
+        )
+        sessions.append(session_id)
+    replies = await pipe.execute()
+    return {each for each, reply in zip(sessions, replies, strict=True) if reply is None}
+
+
 class Inbox:
     """The inbox stream of one session."""
 
     def __init__(self, redis: Redis, session_id: str) -> None:
         self._redis = redis
         self._key = SessionKeys(session_id).inbox
-
-    async def add(self, bodies: Sequence[str], *, create: bool) -> bool:
-        """Append inputs, all or none. False if there is no inbox and none was to be created."""
-        pipe = self._redis.pipeline(transaction=True)
-        for body in bodies:
-            pipe.xadd(
-                self._key,
-                {FIELD: body.encode()},
-                maxlen=INBOX_MAXLEN,
-                approximate=True,
-                nomkstream=not create,
-            )
-        replies = await pipe.execute()
-        return replies[0] is not None
 
     async def fingerprint(self) -> Print | None:
         """Return what tells its state, None if there is none."""

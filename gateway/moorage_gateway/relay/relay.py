@@ -9,7 +9,8 @@ that wrote inputs.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Final
 from weakref import WeakValueDictionary
@@ -23,9 +24,10 @@ from moorage_api.backoff import Backoff
 from moorage_api.base import now
 from moorage_api.redis_client import FAILURES
 from moorage_gateway.db.engine import reading
+from moorage_gateway.gathering import Gathering
 from moorage_gateway.logs import trace
 from moorage_gateway.metrics.instruments import RelayMetrics
-from moorage_gateway.relay.inbox import Inbox, Print
+from moorage_gateway.relay import inbox
 from moorage_gateway.relay.marks import Marks
 from moorage_gateway.relay.repository import (
     Waiting,
@@ -57,22 +59,30 @@ class Relay:
         self.marks = Marks(engine, clock)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._due = asyncio.Event()
-        self._seen: dict[str, Print] = {}
+        self._flushes: Gathering[str, None] = Gathering("relay flushes", self._flush_all)
+        self._seen: dict[str, inbox.Print] = {}
         """Inboxes that were found to hold all that waits, as they were then."""
 
     async def flush(self, session_id: str) -> None:
         """Send what waits for this session. What cannot be sent now is sent later."""
         try:
-            await self._send(session_id)
+            await self._flushes.ask(session_id)
         except _FAILURES as error:
             log.warning("inputs wait", session=session_id, cause=type(error).__name__)
             self._due.set()
 
+    async def _flush_all(self, session_ids: Sequence[str]) -> Sequence[None]:
+        await self._send(set(session_ids))
+        return [None] * len(session_ids)
+
     async def run(self) -> None:
         """Send what waits: at the start, after a failure, and every SWEEP_SECONDS."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.marks.run(), name="relay marks")
-            await self._sweep_on()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.marks.run(), name="relay marks")
+                await self._sweep_on()
+        finally:
+            await self._flushes.close()
 
     async def _sweep_on(self) -> None:
         backoff = Backoff(longest=SWEEP_SECONDS)
@@ -99,62 +109,73 @@ class Relay:
             waiting = await sessions_waiting(connection)
         self._seen = {key: self._seen[key] for key in waiting if key in self._seen}
         for session_id in waiting:
-            await self._send(session_id)
+            await self._send({session_id})
             await self._check(session_id)
 
-    async def _send(self, session_id: str) -> None:
+    async def _send(self, session_ids: Collection[str]) -> None:
         """Send what is unsent; where there is no inbox, everything that is not done."""
-        async with self._lock(session_id):
-            if not await self._pass_on(session_id, unsent_only=True, create=False):
+        async with AsyncExitStack() as stack:
+            for session_id in sorted(session_ids):  # in one order: nobody waits in a ring
+                await stack.enter_async_context(self._lock(session_id))
+            if lost := await self._pass_on(session_ids, unsent_only=True, create=False):
                 # What was over once it was sent, as an interrupt is, must not be sent again.
                 await self.marks.write()
-                await self._pass_on(session_id, unsent_only=False, create=True)
+                await self._pass_on(lost, unsent_only=False, create=True)
 
     async def _check(self, session_id: str) -> None:
         """Send again what was sent and is in the inbox no more."""
-        inbox = Inbox(self._redis, session_id)
+        box = inbox.Inbox(self._redis, session_id)
         async with self._lock(session_id):
-            state = await inbox.fingerprint()
+            state = await box.fingerprint()
             if state is not None and state == self._seen.get(session_id):
                 return
             await self.marks.write()
             async with self._reads.connect() as connection:
                 rows = await waiting_inputs(
-                    connection, session_id, above=-1, limit=10 * _AT_ONCE, unsent_only=False
+                    connection, [session_id], above=-1, limit=10 * _AT_ONCE, unsent_only=False
                 )
             sent = {row.id for row in rows if row.sent}
-            if await inbox.missing(sent):
+            if await box.missing(sent):
                 log.warning("redis lost inputs", session=session_id)
-                await self._pass_on(session_id, unsent_only=False, create=True)
+                await self._pass_on({session_id}, unsent_only=False, create=True)
             elif state is not None:
                 self._seen[session_id] = state
 
-    async def _pass_on(self, session_id: str, *, unsent_only: bool, create: bool) -> bool:
-        """Send rows page by page. False if there is no inbox and none was to be created."""
-        inbox = Inbox(self._redis, session_id)
+    async def _pass_on(
+        self, session_ids: Collection[str], *, unsent_only: bool, create: bool
+    ) -> set[str]:
+        """Send rows page by page. Returns who has no inbox, where none was to be created."""
+        lost: set[str] = set()
         above = -1
         full = True
         while full:
             # Before the page is read: what is noted meanwhile still counts as unsent in it.
             sent = self.marks.pending if unsent_only else frozenset()
-            page = await self._page(session_id, above, unsent_only=unsent_only)
+            page = await self._page(session_ids, above, unsent_only=unsent_only)
             if not page:
                 break
             full, above = len(page) == _AT_ONCE, page[-1].sequence
-            rows = [row for row in page if row.sequence not in sent]
+            rows = [row for row in page if row.sequence not in sent and row.session_id not in lost]
             if not rows:
                 continue
-            if not await inbox.add([row.body for row in rows], create=create):
-                return False
-            self.marks.add(rows)
-            self._metrics.sent(len(rows))
-            trace(log, "inputs sent", session=session_id, inputs=[row.id for row in rows])
-        return True
+            bodies = [(row.session_id, row.body) for row in rows]
+            lost |= await inbox.add(self._redis, bodies, create=create)
+            added = [row for row in rows if row.session_id not in lost]
+            self.marks.add(added)
+            self._metrics.sent(len(added))
+            trace(log, "inputs sent", inputs=[(row.session_id, row.id) for row in added])
+        return lost
 
-    async def _page(self, session_id: str, above: int, *, unsent_only: bool) -> list[Waiting]:
+    async def _page(
+        self, session_ids: Collection[str], above: int, *, unsent_only: bool
+    ) -> list[Waiting]:
         async with self._reads.connect() as connection:
             return await waiting_inputs(
-                connection, session_id, above=above, limit=_AT_ONCE, unsent_only=unsent_only
+                connection,
+                sorted(session_ids),
+                above=above,
+                limit=_AT_ONCE,
+                unsent_only=unsent_only,
             )
 
     def _lock(self, session_id: str) -> asyncio.Lock:

@@ -12,9 +12,9 @@ from moorage_gateway.db.tables import inputs
 
 # Made once: to make a statement takes longer than to send it.
 _WAITING: Final = (
-    select(inputs.c.sequence, inputs.c.id, inputs.c.body, inputs.c.sent_at)
+    select(inputs.c.sequence, inputs.c.session_id, inputs.c.id, inputs.c.body, inputs.c.sent_at)
     .where(
-        inputs.c.session_id == bindparam("session"),
+        inputs.c.session_id.in_(bindparam("sessions", expanding=True)),
         inputs.c.done_at.is_(None),
         inputs.c.sequence > bindparam("above"),
     )
@@ -30,6 +30,7 @@ class Waiting:
     """An input that no runner has taken yet, as far as is known."""
 
     sequence: int
+    session_id: str
     id: str
     body: str
     sent: bool
@@ -75,18 +76,21 @@ async def queue_depth(connection: AsyncConnection) -> QueueDepth:
 
 async def waiting_inputs(
     connection: AsyncConnection,
-    session_id: str,
+    session_ids: Sequence[str],
     *,
     above: int,
     limit: int,
     unsent_only: bool,
 ) -> list[Waiting]:
-    """Return the next inputs of a session that are not done, in their order."""
+    """Return the next inputs of sessions that are not done, in their order."""
     found = await connection.execute(
         _UNSENT if unsent_only else _WAITING,
-        {"session": session_id, "above": above, "at_most": limit},
+        {"sessions": session_ids, "above": above, "at_most": limit},
     )
-    return [Waiting(row.sequence, row.id, row.body, row.sent_at is not None) for row in found]
+    return [
+        Waiting(row.sequence, row.session_id, row.id, row.body, row.sent_at is not None)
+        for row in found
+    ]
 
 
 async def mark_sent(connection: AsyncConnection, rows: Sequence[Waiting], moment: datetime) -> None:

@@ -115,11 +115,17 @@ class SessionRepository:
         """Write a row; where there is one with its id, what only a request could know."""
         await upsert(self._connection, _PUT, values)
 
-    async def access(self, row: SessionRow, moment: datetime) -> None:
-        """Note that the session is used now; insert ``row`` if there is none."""
-        values = {name: getattr(row, name) for name in SessionRow.__slots__}
-        values["last_accessed_at"] = moment
-        await upsert(self._connection, _ACCESSED, values)
+    async def access(self, *rows: SessionRow) -> None:
+        """Note when sessions were used last; insert those that there are no rows of.
+
+        They are locked until the transaction ends, in the order of their ids: of two that lock
+        several sessions none waits for what the other has.
+        """
+        last = {row.id: row for row in sorted(rows, key=lambda row: (row.id, row.last_accessed_at))}
+        values = [
+            {name: getattr(row, name) for name in SessionRow.__slots__} for row in last.values()
+        ]
+        await upsert(self._connection, _ACCESSED, *values)
 
     async def unmade(self) -> list[str]:
         """Return the creations whose session is not known to be there yet."""

@@ -70,7 +70,7 @@ def _decide(connection: AsyncConnection) -> Awaitable[bool]:
     return ApprovalRepository(connection).decide(ONE, decision, user_id(3), at(0))
 
 
-def _put(connection: AsyncConnection) -> Awaitable[bool]:
+def _put(connection: AsyncConnection) -> Awaitable[None]:
     return outbox.put(connection, ONE, Prompt(input_id="x", content="x"), NOW)
 
 
@@ -90,7 +90,7 @@ _WHO: Final = Identity(
 )  # fmt: skip
 _NEW: Final = NewMessage(ONE, "new", "Hello", None, NOW)
 _STEP: Final = Page(ONE, EventId.of(b"1-0"), EventId.of(b"2-0"))
-_WAITING: Final = [Waiting(n, f"turn-{n}", '{"type":"prompt"}', sent=True) for n in (1, 2)]
+_WAITING: Final = [Waiting(n, ONE, f"turn-{n}", '{"type":"prompt"}', sent=True) for n in (1, 2)]
 _DAY: Final = timedelta(days=1)
 
 QUERIES: Final[dict[str, Query]] = {
@@ -119,8 +119,8 @@ QUERIES: Final[dict[str, Query]] = {
     "input written": _put,
     "sessions that wait": sessions_waiting,
     "queue depth": queue_depth,
-    "inputs unsent": lambda c: waiting_inputs(c, ONE, above=-1, limit=100, unsent_only=True),
-    "inputs not done": lambda c: waiting_inputs(c, ONE, above=-1, limit=1000, unsent_only=False),
+    "inputs unsent": lambda c: waiting_inputs(c, PAGE, above=-1, limit=100, unsent_only=True),
+    "inputs not done": lambda c: waiting_inputs(c, PAGE, above=-1, limit=1000, unsent_only=False),
     "inputs marked": lambda c: mark_sent(c, _WAITING, NOW),
     # Recorder.
     "checkpoints": lambda c: load_checkpoints(c, PAGE),
