@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -52,8 +53,11 @@ def _sqlite(url: URL, settings: DatabaseSettings) -> AsyncEngine:
     )
     busy_ms = int(settings.busy_timeout_seconds * 1000)
 
-    def configure(connection: Any, record: object) -> None:
-        del record
+    def configure(connection: Any, record: Any) -> None:
+        # SQLAlchemy stops a connection that aiosqlite is closing if the task that uses it is
+        # cancelled; the closing, which stops it too, would wait for ever for a thread that is gone.
+        driver = record.driver_connection
+        driver.stop = cache(driver.stop)
         connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")

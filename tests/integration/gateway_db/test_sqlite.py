@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -58,3 +59,20 @@ async def test_what_belongs_to_no_session_is_refused(file: Path) -> None:
             await connection.execute(
                 text("INSERT INTO checkpoints VALUES ('nobody', '0-0', '2026-01-01')")
             )
+
+
+async def test_a_connection_that_is_stopped_while_it_closes_ends(file: Path) -> None:
+    """As SQLAlchemy does where a task is cancelled, and again while its connection is given up."""
+    async with open_engine(url(file), SETTINGS) as engine:
+        connection = await engine.connect()
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        closing = asyncio.create_task(driver.close())
+        await asyncio.sleep(0)
+        driver.stop()
+        await asyncio.wait([closing], timeout=5)
+        assert closing.done()
+        driver.stop()
+        ended = asyncio.create_task(driver.close())
+        await asyncio.wait([ended], timeout=5)
+        assert ended.done()
+        await connection.invalidate()
