@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +24,9 @@ CONFIG: Final = Path(__file__).with_name("kind.yaml")
 _TEMPLATE: Final[dict[str, Any]] = yaml.safe_load(CONFIG.read_text())
 NAME: Final[str] = _TEMPLATE["name"]
 _STORAGE: Final = "local-path-provisioner"
+_MEMORY: Final = Path("/dev/shm")
+_ROOM: Final = 8 << 30
+"""Bytes that have to be free in memory: all images take less than three GiB."""
 
 
 @dataclass(frozen=True)
@@ -161,21 +166,27 @@ def _await_ready(wanted: Wanted) -> None:
 
 
 def _kind(engine: Engine, *arguments: str) -> None:
-    environment = {
-        **engine.environment,
-        "KIND_EXPERIMENTAL_PROVIDER": "docker",
-        "TMPDIR": str(_temporary()),
-    }
     log = logs() / f"kind-{arguments[0]}.log"
-    run(f"kind {arguments[0]}", [tool("kind"), *arguments], log, environment=environment)
+    with _temporary() as folder:
+        environment = {
+            **engine.environment,
+            "KIND_EXPERIMENTAL_PROVIDER": "docker",
+            "TMPDIR": str(folder),
+        }
+        run(f"kind {arguments[0]}", [tool("kind"), *arguments], log, environment=environment)
 
 
-def _temporary() -> Path:
-    """Return an empty folder for images on their way to the nodes."""
-    folder = home() / "tmp"
-    shutil.rmtree(folder, ignore_errors=True)
+@contextmanager
+def _temporary() -> Iterator[Path]:
+    """Yield an empty folder for images on their way to the nodes: in memory where there is room."""
+    room = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ROOM
+    folder = _MEMORY / "moorage-cluster" if room else home() / "tmp"
+    shutil.rmtree(folder, ignore_errors=True)  # what a killed run left
     folder.mkdir()
-    return folder
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _note() -> Path:

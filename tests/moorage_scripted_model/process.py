@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
-from moorage_testing.children import ends_with_the_test
+from moorage_testing.children import with_the_test
 
 _SOURCE_ROOT = Path(__file__).resolve().parent.parent
 _DIRECT = build_opener(ProxyHandler({}))
@@ -47,13 +47,12 @@ class RunningModel:
 def running_model(host: str = "127.0.0.1", port: int = 0) -> Iterator[RunningModel]:
     """Start a model, wait until it listens, and end it with the block."""
     path = os.pathsep.join(filter(None, [str(_SOURCE_ROOT), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", "moorage_scripted_model", "--host", host, "--port", str(port)]
+    module = (sys.executable, "-m", "moorage_scripted_model")
     with subprocess.Popen(
-        command,
+        with_the_test(*module, "--host", host, "--port", str(port)),
         env={**os.environ, "PYTHONPATH": path},
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=ends_with_the_test,  # noqa: PLW1509 - one system call
     ) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""

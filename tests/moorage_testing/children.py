@@ -1,13 +1,16 @@
 """Processes of a test end with it, also when it is killed and no fixture gets to clean up."""
 
-import ctypes
 import signal
 import sys
+from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
 
+def with_the_test(*command: str | Path, by: signal.Signals = signal.SIGKILL) -> list[str | Path]:
+    """Return a command that the kernel ends with its parent, by that signal. Linux only.
 
-def ends_with_the_test(by: signal.Signals = signal.SIGKILL) -> None:
-    """Have the kernel end this process with its parent; for Popen's ``preexec_fn``. Linux only."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
+    A program says so of itself and becomes the command. Python's ``preexec_fn`` could as well, but
+    with it the whole process is copied each time: a test's has some hundred MiB.
+    """
+    if sys.platform != "linux":
+        return list(command)
+    return ["setpriv", f"--pdeathsig={by.name.removeprefix('SIG')}", "--", *command]

@@ -20,7 +20,7 @@ from moorage_gateway.app import create_app
 from moorage_gateway.server import serve
 from moorage_gateway.settings import load_settings
 from moorage_testing.backend import MemoryBackend
-from moorage_testing.children import ends_with_the_test
+from moorage_testing.children import with_the_test
 
 _LIMIT = 120.0  # a busy machine takes its time
 _LISTENS = re.compile(r"Uvicorn running on http://127\.0\.0\.1:(\d+)")
@@ -83,9 +83,8 @@ def gateway_process(home: Path, redis_url: str, **settings: str) -> Iterator[Gat
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MOORAGE_")}
     environment = kept | {f"MOORAGE_{name}": value for name, value in (given | settings).items()}
     process = subprocess.Popen(
-        [sys.executable, "-m", "moorage_testing.gateway_process"],
+        with_the_test(sys.executable, "-m", "moorage_testing.gateway_process"),
         env=environment,
-        preexec_fn=ends_with_the_test,  # noqa: PLW1509 - one system call
     )
     running = GatewayProcess(process, log_file, environment)
     try:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from moorage_testing.children import ends_with_the_test
+from moorage_testing.children import with_the_test
 from moorage_testing.sessions_client import PATIENCE, SessionsClient
 
 
@@ -49,13 +49,12 @@ class Moorage(SessionsClient):
     def start(self) -> None:
         """Start it and wait until it is ready."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "moorage_gateway", "run", "--no-job"],
+            with_the_test(sys.executable, "-m", "moorage_gateway", "run", "--no-job"),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
             env=self._environment(),
             start_new_session=True,
-            preexec_fn=ends_with_the_test,  # noqa: PLW1509 - one system call
         )
         self.wait_until(self.is_ready, "the gateway to be ready")
 

@@ -22,7 +22,7 @@ import claude_agent_sdk
 
 import moorage_agent
 from moorage_agent.processes import descendants
-from moorage_testing.children import ends_with_the_test
+from moorage_testing.children import with_the_test
 from moorage_testing.runner import PATIENCE, RunnerUnderTest
 
 IS_ROOT = os.geteuid() == 0
@@ -128,13 +128,12 @@ class AgentProcess:
         )
         with (self.folder / "agent.log").open("ab") as log:
             self._process = subprocess.Popen(
-                self.image.run("supervisor"),
+                with_the_test(*self.image.run("supervisor")),
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                preexec_fn=ends_with_the_test,  # noqa: PLW1509 - one system call
                 **other,
             )
 
@@ -187,9 +186,8 @@ class AgentProcess:
             "stderr": subprocess.PIPE,
         }
         return subprocess.Popen(
-            [*self.image.run("shim"), *words],
+            with_the_test(*self.image.run("shim"), *words),
             env=environment,
-            preexec_fn=ends_with_the_test,  # noqa: PLW1509 - one system call
             **{"cwd": self.folder / "workspace", **streams, **options},
         )
 

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from moorage_testing.children import ends_with_the_test
+from moorage_testing.children import with_the_test
 
 USER: Final = "moorage"
 _NOBODY: Final = "nobody"
@@ -105,6 +105,7 @@ class PostgresServer:
         self._run(
             *("initdb", "--pgdata", str(self._data), "--username", USER, "--auth", "trust"),
             *("--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"),
+            **becoming(),
         )
 
     def start(self) -> None:
@@ -113,11 +114,13 @@ class PostgresServer:
         arguments = [part for name in options for part in ("-c", f"{name}={options[name]}")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(self.bin / "postgres"), "-D", str(self._data), *arguments],
+                # By the signal after which it frees its shared memory.
+                with_the_test(
+                    self.bin / "postgres", "-D", self._data, *arguments, by=signal.SIGQUIT
+                ),
                 cwd=self.folder,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_ends_orderly,  # noqa: PLW1509 - one system call
                 **becoming(),
             )
         ready = ("--host", str(self.folder), "--timeout", "1", "--quiet", "--username", USER)
@@ -164,7 +167,7 @@ class PostgresServer:
         """Remove a database, whoever is connected."""
         self.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
-    def _run(self, program: str, *arguments: str) -> str:
+    def _run(self, program: str, *arguments: str, **options: Any) -> str:
         done: subprocess.CompletedProcess[str] = subprocess.run(
             [str(self.bin / program), *arguments],
             cwd=self.folder,
@@ -172,16 +175,11 @@ class PostgresServer:
             check=False,
             text=True,
             timeout=_LIMIT_SECONDS,
-            **becoming(),
+            **options,
         )
         if done.returncode != 0:
             raise PostgresFailed(f"{program}: {done.stderr.strip()}")
         return done.stdout.strip()
-
-
-def _ends_orderly() -> None:
-    """Have it end with the test by the signal after which it frees its shared memory."""
-    ends_with_the_test(signal.SIGQUIT)
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:

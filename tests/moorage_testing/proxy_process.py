@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from moorage_testing.children import ends_with_the_test
+from moorage_testing.children import with_the_test
 
 _LIMIT = 120.0  # a busy machine takes its time
 
@@ -74,9 +74,8 @@ def proxy_process(
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MOORAGE_")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "moorage_gateway", "credential-proxy"],
+        with_the_test(sys.executable, "-m", "moorage_gateway", "credential-proxy"),
         env=kept | {f"MOORAGE_PROXY_{name}": value for name, value in (given | settings).items()},
-        preexec_fn=ends_with_the_test,  # noqa: PLW1509 - one system call
     )
     try:
         yield ProxyProcess(process, log_file)

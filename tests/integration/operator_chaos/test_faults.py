@@ -41,13 +41,13 @@ _TRIES = 8
 
 LASTING: dict[str, Callable[[], Fault]] = {
     # By chance: a pass of two writes that meets the same answers each time would never get on.
-    "409 to a third of the writes": lambda: Answer(some(0.33), 409),
-    "429 to every third write": lambda: Answer(every(3), 429, retry_after=1),
-    "500 to some of everything": lambda: Answer(some(0.2, ALL), 500),
-    "503 to some of everything": lambda: Answer(some(0.2, ALL), 503, retry_after=1),
+    "409 to a quarter of the writes": lambda: Answer(some(0.25), 409),
+    "429 to every fourth write": lambda: Answer(every(4), 429, retry_after=1),
+    "500 to some of everything": lambda: Answer(some(0.15, ALL), 500),
+    "503 to some of everything": lambda: Answer(some(0.15, ALL), 503, retry_after=1),
     "done, and no answer": lambda: Dropped(every(3)),
     "not done, and no answer": lambda: Dropped(every(4), done=False),
-    "half an answer": lambda: Cut(some(0.2, ALL)),
+    "half an answer": lambda: Cut(some(0.15, ALL)),
     "late answers": lambda: Late(some(0.5, ALL), 0.3),
 }
 """What the operator has to get along with: nothing heals before all is as it should be."""
