@@ -167,7 +167,7 @@ def memory(megabytes: str) -> str:
 
 def threads(count: str) -> str:
     """Start so many threads that wait."""
-    threading.stack_size(64 << 10)
+    before = threading.stack_size(64 << 10)
     end = threading.Event()
     started: list[threading.Thread] = []
     try:
@@ -177,6 +177,7 @@ def threads(count: str) -> str:
     except RuntimeError as error:
         return f"no: {error} after {len(started)}"
     finally:
+        threading.stack_size(before)
         end.set()
     return f"got {len(started)} threads"
 

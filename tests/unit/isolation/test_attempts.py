@@ -92,6 +92,7 @@ def test_what_was_spent_and_what_is_kept_decide() -> None:
 def test_it_takes_what_it_is_let() -> None:
     assert attack.memory("1") == "got 1 MiB"
     assert attack.threads("3") == "got 3 threads"
+    assert threading.stack_size() == 0, "what it does is over: the next thread is any other's"
     assert attack.spin("2", "0.2", "64").startswith("no: ")
     assert attack.spin("1", "0.2", "0").startswith("got ")
     assert attack.search("yhw-on-nworg-ton", "/nowhere").startswith("no: not in ")
