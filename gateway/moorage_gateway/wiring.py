@@ -206,6 +206,7 @@ async def open_context(
         keep_keys = timedelta(hours=settings.http.idempotency_hours)
         messages = await stack.enter_async_context(open_message_writer(base.changes, keep_keys))
         relay = Relay(redis, engine, clock, metrics.relay)
+        stack.push_async_callback(relay.close)
         tasks = [
             Background("relay", relay.run),
             Background("hub", hub.run),

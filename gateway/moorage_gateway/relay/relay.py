@@ -77,12 +77,13 @@ class Relay:
 
     async def run(self) -> None:
         """Send what waits: at the start, after a failure, and every SWEEP_SECONDS."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.marks.run(), name="relay marks")
-                await self._sweep_on()
-        finally:
-            await self._flushes.close()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.marks.run(), name="relay marks")
+            await self._sweep_on()
+
+    async def close(self) -> None:
+        """End what flushes are under way, once nobody asks for one."""
+        await self._flushes.close()
 
     async def _sweep_on(self) -> None:
         backoff = Backoff(longest=SWEEP_SECONDS)
