@@ -22,10 +22,13 @@ class Print:
     last: bytes
 
 
-async def add(redis: Redis, inputs: Iterable[tuple[str, str]], *, create: bool) -> set[str]:
-    """Append inputs, each a session's id and a body, to the inboxes in this order: all or none.
+async def add(
+    redis: Redis, inputs: Iterable[tuple[str, str]], *, create: bool
+) -> tuple[set[str], set[str]]:
+    """Append inputs, each a session's id and a body, to the inboxes in this order, at once.
 
-    Returns the sessions that have no inbox, where none was to be created.
+    Returns the sessions that have no inbox, where none was to be created; and those whose inbox
+    is something else. They got nothing.
     """
     pipe = redis.pipeline(transaction=True)
     sessions = []
@@ -38,8 +41,9 @@ async def add(redis: Redis, inputs: Iterable[tuple[str, str]], *, create: bool) 
             nomkstream=not create,
         )
         sessions.append(session_id)
-    replies = await pipe.execute()
-    return {each for each, reply in zip(sessions, replies, strict=True) if reply is None}
+    replies = list(zip(sessions, await pipe.execute(raise_on_error=False), strict=True))
+    absent = {each for each, reply in replies if reply is None}
+    return absent, {each for each, reply in replies if isinstance(reply, ResponseError)}
 
 
 class Inbox:

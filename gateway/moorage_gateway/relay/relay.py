@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -111,7 +112,10 @@ class Relay:
         self._seen = {key: self._seen[key] for key in waiting if key in self._seen}
         for session_id in waiting:
             await self._send({session_id})
-            await self._check(session_id)
+            try:
+                await self._check(session_id)
+            except ResponseError as error:  # of this session's inbox
+                log.warning("inputs wait", session=session_id, cause=type(error).__name__)
 
     async def _send(self, session_ids: Collection[str]) -> None:
         """Send what is unsent; where there is no inbox, everything that is not done."""
@@ -160,8 +164,11 @@ class Relay:
             if not rows:
                 continue
             bodies = [(row.session_id, row.body) for row in rows]
-            lost |= await inbox.add(self._redis, bodies, create=create)
-            added = [row for row in rows if row.session_id not in lost]
+            absent, refused = await inbox.add(self._redis, bodies, create=create)
+            if refused:  # by what it is, which is its session's doing: others go on
+                log.warning("inputs wait", sessions=sorted(refused), cause="no stream")
+            lost |= absent
+            added = [row for row in rows if row.session_id not in absent | refused]
             self.marks.add(added)
             self._metrics.sent(len(added))
             trace(log, "inputs sent", inputs=[(row.session_id, row.id) for row in added])

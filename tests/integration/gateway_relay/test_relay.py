@@ -103,6 +103,31 @@ async def test_flushes_at_once_send_each_input_once(outbox: History) -> None:
     assert await sent(outbox.redis, session) == ["a", "b"]
 
 
+async def test_an_inbox_that_takes_nothing_harms_no_other(outbox: History) -> None:
+    """As a session may make of its own, where Redis is older than 7."""
+    spoilt, other = str(uuid4()), str(uuid4())
+    await outbox.redis.set(SessionKeys(spoilt).inbox, "no stream")
+    relay = Relay(outbox.redis, outbox.engine)
+    for name in ("a", "b"):
+        await outbox.put(spoilt, prompt(name))
+        await outbox.put(other, prompt(name))
+        await asyncio.gather(relay.flush(spoilt), relay.flush(other))
+    assert await sent(outbox.redis, other) == ["a", "b"]
+    await relay.marks.write()
+    assert set((await done(outbox, other)).values()) == {(True, False)}
+    assert set((await done(outbox, spoilt)).values()) == {(False, False)}
+
+
+async def test_a_sweep_goes_on_past_an_inbox_that_takes_nothing(outbox: History) -> None:
+    sessions = sorted(str(uuid4()) for _ in range(5))
+    for session in sessions:
+        await outbox.put(session, prompt("a"))
+    await outbox.redis.set(SessionKeys(sessions[0]).inbox, "no stream")
+    async with running(Relay(outbox.redis, outbox.engine)):
+        for session in sessions[1:]:
+            await until_sent(outbox.redis, session, ["a"])
+
+
 async def test_an_interrupt_is_over_once_it_was_sent(outbox: History) -> None:
     session = str(uuid4())
     decision = PermissionDecision(input_id="d", approval_id="a", decision="allow")
