@@ -20,6 +20,8 @@ _FORMS: Final = (
     (re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|$)", re.DOTALL), r"\1 ***"),
     (re.compile(rf"(?i)([?&;\s]{_PARAMETERS}=)[^\s&;\"']+"), r"\1***"),
 )
+_NONE_OF_THEM: Final = re.compile(r"[0-9a-fA-F:.TZ-]*")
+"""Ids and times, of which every line has some: none of the forms can be made of these letters."""
 _MASK: Final = "***"
 _SHORTEST: Final = 8
 """Shorter values are not looked for: they would mask words that are no secrets."""
@@ -69,7 +71,7 @@ class Redactor:
     def _text(self, text: str) -> str:
         for secret in self._known:
             text = text.replace(secret, _MASK)
-        if len(text) < _SHORTEST:
+        if len(text) < _SHORTEST or _NONE_OF_THEM.fullmatch(text):
             return text
         return _masked_once(text) if len(text) <= _LONGEST_KEPT else _masked(text)
 

@@ -31,6 +31,7 @@ from moorage_gateway.dead_letters import endpoints as dead_letters
 from moorage_gateway.errors import GatewayError, error_response, error_responses, translate
 from moorage_gateway.files import endpoints as files
 from moorage_gateway.health import endpoints as health
+from moorage_gateway.kept.route import GivesAgain
 from moorage_gateway.limits.check import EXPOSED_HEADERS, LimitHeaders, limited
 from moorage_gateway.live import endpoints as live
 from moorage_gateway.live.handoff import StreamHandoff
@@ -129,6 +130,8 @@ def create_app(
         lifespan=lifespan,
         routes=list(_routes()),
         redirect_slashes=False,
+        # Ours is `tracing`, and `metrics`.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         openapi_url=f"{BASE}/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -168,6 +171,7 @@ def surroundings(
         Middleware(PlainPaths),
         Middleware(Audited, templates=templates),
         Middleware(Gate),
+        Middleware(GivesAgain),
     ]
 
 

@@ -1,7 +1,7 @@
 """ETag and 304: a client that asks again for what has not changed is told so, without the body.
 
 The tag is weak and made of the answer's content, so every replica makes the same one, compressed
-or not. It saves the transfer, not the work.
+or not. It saves the transfer, not the work. An answer that was tagged before says so itself.
 """
 
 import hashlib
@@ -61,14 +61,12 @@ def _may_be_tagged(start: Message) -> bool:
     if start["status"] != _OK:
         return False
     headers = Headers(raw=start["headers"])
-    kind = headers.get("content-type", "")
-    return kind.startswith("application/json") and "etag" not in headers
+    return headers.get("content-type", "").startswith("application/json")
 
 
 def _tagged(start: Message, body: Message, asked: Headers) -> tuple[Message, Message]:
-    tag = tag_of(body.get("body", b""))
     headers = MutableHeaders(raw=list(start["headers"]))
-    headers["ETag"] = tag
+    tag = headers.setdefault("ETag", headers.get("etag") or tag_of(body.get("body", b"")))
     # To be kept by who asked alone, and not to be used without asking again.
     headers.setdefault("Cache-Control", "private, no-cache")
     headers.add_vary_header("Authorization")

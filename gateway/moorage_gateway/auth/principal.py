@@ -57,6 +57,12 @@ def remember(scope: Scope, principal: Principal) -> None:
     scope.setdefault("state", {})[_KEY] = principal
 
 
+def principal_of(scope: Scope) -> Principal | None:
+    """Return who sent this request; None where nobody was asked."""
+    principal: Principal | None = scope.get("state", {}).get(_KEY)
+    return principal
+
+
 async def current_principal(connection: HTTPConnection) -> Principal:
     """Return who asks, by whatever they showed.
 
@@ -65,7 +71,7 @@ async def current_principal(connection: HTTPConnection) -> Principal:
     Raises:
         Unauthorized: if nobody was found out to.
     """
-    principal: Principal | None = connection.scope.get("state", {}).get(_KEY)
+    principal = principal_of(connection.scope)
     if principal is None:
         raise Unauthorized
     return principal

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends
 from starlette.requests import Request
+from starlette.routing import BaseRoute
 
 from moorage_api.redis_client import FAILURES
 from moorage_api.resources import ClaudeSession
@@ -59,15 +60,26 @@ BasisDep = Annotated[Basis, Depends(basis_of)]
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Answer:
+    """What was answered, and by whom."""
+
     body: bytes
+    tag: str
+    route: BaseRoute
+    session_id: str | None
+    """The session in the path."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    answer: Answer
     basis: Basis
     until: float
 
     def size(self, key: Key) -> int:
         """How many bytes it takes, about."""
         known = len(self.basis.listed) + 50 * len(self.basis.sessions)
-        return len(self.body) + len(key[2]) + len(key[3]) + 500 + 8 * known
+        return len(self.answer.body) + len(key[2]) + len(key[3]) + 500 + 8 * known
 
 
 class KeptAnswers:
@@ -85,7 +97,12 @@ class KeptAnswers:
         self._kept: dict[Key, _Kept] = {}  # the oldest first
         self._bytes = 0
 
-    async def find(self, key: Key) -> bytes | None:
+    def route(self, key: Key) -> BaseRoute | None:
+        """Return the route that answered this before, if what it said is kept."""
+        kept = self._kept.get(key)
+        return None if kept is None else kept.answer.route
+
+    async def find(self, key: Key) -> Answer | None:
         """Return the answer, if it would be made the same again now."""
         kept = self._kept.get(key)
         if kept is None:
@@ -93,11 +110,11 @@ class KeptAnswers:
         if kept.until < self._clock() or not await self._holds(kept.basis):
             self._drop(key)
             return None
-        return kept.body
+        return kept.answer
 
-    def keep(self, key: Key, body: bytes, basis: Basis) -> None:
+    def keep(self, key: Key, answer: Answer, basis: Basis) -> None:
         """Keep an answer that was just made."""
-        kept = _Kept(body, basis, self._clock() + KEEP_SECONDS)
+        kept = _Kept(answer, basis, self._clock() + KEEP_SECONDS)
         size = kept.size(key)
         self._drop(key)
         if size > _LARGEST:

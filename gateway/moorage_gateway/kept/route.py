@@ -1,4 +1,4 @@
-"""Routes whose answers are kept: what is unchanged is given again without being made again."""
+"""Routes whose answers are kept, and what gives them again before a route is looked for."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -8,46 +8,85 @@ from fastapi.routing import APIRoute
 from starlette import status
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from moorage_gateway.auth.principal import current_principal
+from moorage_gateway.auth.principal import Principal, current_principal, principal_of
 from moorage_gateway.context import Context
-from moorage_gateway.kept.answers import Basis
-from moorage_gateway.limits.check import limited
+from moorage_gateway.errors import GatewayError, error_response
+from moorage_gateway.kept.answers import Answer, Basis, Key
+from moorage_gateway.limits.check import count
+from moorage_gateway.revalidation import tag_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class KeptRoute(APIRoute):
-    """A route whose GET answers are kept with the basis that they note.
+class GivesAgain:
+    """Answers what is asked again and is unchanged; the innermost middleware.
 
-    A request is counted, and who asks is known, before; whether they may see what they ask for is
-    part of the answer, which is theirs alone.
+    Who asks is known before, and the request is counted as its route would have counted it; whether
+    they may see what they ask for is part of the answer, which is theirs alone.
     """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http" and scope["method"] == "GET":
+            principal = principal_of(scope)
+            response = None if principal is None else await _again(scope, principal)
+            if response is not None:
+                await response(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+async def _again(scope: Scope, principal: Principal) -> Response | None:
+    """Return the answer that was given before, a refusal, or None: then a route has to answer."""
+    context: Context = scope["app"].state.context
+    key = _key(scope, principal)
+    route = context.answers.route(key)
+    if route is None:
+        return None
+    scope["route"] = route
+    try:
+        await count(scope, context, principal)
+    except GatewayError as refusal:
+        return error_response(refusal)
+    answer = await context.answers.find(key)
+    if answer is None:
+        return None
+    context.metrics.http.given_again.inc()
+    if answer.session_id is not None:
+        structlog.contextvars.bind_contextvars(session=answer.session_id)
+    return Response(answer.body, headers={"ETag": answer.tag}, media_type="application/json")
+
+
+class KeptRoute(APIRoute):
+    """A route whose GET answers are kept with the basis that they note."""
 
     def get_route_handler(self) -> Handler:
         """Return what answers a request (FastAPI's place for such things)."""
         make = super().get_route_handler()
-        return _kept(make) if self.methods == {"GET"} else make
+        return _keeping(make) if self.methods == {"GET"} else make
 
 
-def _kept(make: Handler) -> Handler:
+def _keeping(make: Handler) -> Handler:
     async def answer(request: Request) -> Response:
         context: Context = request.app.state.context
         principal = await current_principal(request)
-        await limited(request, context, principal)
-        scope = request.scope
-        key = (principal.user_id, principal.is_admin, scope["path"], scope["query_string"])
-        body = await context.answers.find(key)
-        if body is not None:
-            context.metrics.http.given_again.inc()
-            if session_id := request.path_params.get("session_id"):
-                structlog.contextvars.bind_contextvars(session=session_id)
-            return Response(body, media_type="application/json")
-        context.metrics.http.made.inc()
         basis = request.state.basis = Basis()
         response = await make(request)
+        context.metrics.http.made.inc()
         if basis.is_whole and response.status_code == status.HTTP_200_OK:
-            context.answers.keep(key, bytes(response.body), basis)
+            session_id = request.path_params.get("session_id")
+            body = bytes(response.body)
+            kept = Answer(body, tag_of(body), request.scope["route"], session_id)
+            context.answers.keep(_key(request.scope, principal), kept, basis)
         return response
 
     return answer
+
+
+def _key(scope: Scope, principal: Principal) -> Key:
+    return principal.user_id, principal.is_admin, scope["path"], scope["query_string"]

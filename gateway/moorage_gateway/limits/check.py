@@ -4,15 +4,14 @@ The header fields are those of draft-ietf-httpapi-ratelimit-headers-10 (decision
 """
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from moorage_gateway.auth.principal import PrincipalDep
-from moorage_gateway.context import ContextDep
+from moorage_gateway.auth.principal import Principal, PrincipalDep
+from moorage_gateway.context import Context, ContextDep
 from moorage_gateway.errors import RateLimited
 from moorage_gateway.limits.rules import LimitName, Rule, limit_for
 from moorage_gateway.limits.standing import Standing
@@ -28,13 +27,20 @@ async def limited(request: Request, context: ContextDep, principal: PrincipalDep
     Raises:
         RateLimited: if it is one too many.
     """
-    if context.limiter is not None and not hasattr(request.state, _KEY):
-        name = limit_for(request.method, request.scope["route"].path)
-        _tell(
-            request,
-            context.limiter.rules[name],
-            await context.limiter.take(name, principal.user_id),
-        )
+    await count(request.scope, context, principal)
+
+
+async def count(scope: Scope, context: Context, principal: Principal) -> None:
+    """Count a request whose route is known for its user, unless it was counted.
+
+    Raises:
+        RateLimited: if it is one too many.
+        Unavailable: if Redis is away and the limit then refuses.
+    """
+    if context.limiter is not None and _KEY not in scope["state"]:
+        name = limit_for(scope["method"], scope["route"].path)
+        standing = await context.limiter.take(name, principal.user_id)
+        _tell(scope, context.limiter.rules[name], standing)
 
 
 def limited_by_address(name: LimitName) -> Callable[[Request, ContextDep], Awaitable[None]]:
@@ -48,7 +54,7 @@ def limited_by_address(name: LimitName) -> Callable[[Request, ContextDep], Await
     async def check(request: Request, context: ContextDep) -> None:
         if context.limiter is not None:
             standing = await context.limiter.take(name, client_of(request))
-            _tell(request, context.limiter.rules[name], standing)
+            _tell(request.scope, context.limiter.rules[name], standing)
 
     return check
 
@@ -66,19 +72,18 @@ def client_of(request: Request) -> str:
     return str(mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
-def _tell(request: Request, rule: Rule, standing: Standing) -> None:
+def _tell(scope: Scope, rule: Rule, standing: Standing) -> None:
     """Note the header fields for the answer, whatever it will be; refuse what is too much."""
-    setattr(request.state, _KEY, header_fields(rule, standing))
+    scope["state"][_KEY] = header_fields(rule, standing)
     if not standing.admitted:
         raise RateLimited(rule.amount, rule.window_seconds, standing.retry_after_seconds)
 
 
-def header_fields(rule: Rule, standing: Standing) -> tuple[tuple[str, str], ...]:
+def header_fields(rule: Rule, standing: Standing) -> Sequence[tuple[bytes, bytes]]:
     """Return what an answer says of the limit: the policy, and how it stands."""
-    return (
-        ("RateLimit-Policy", f'"{rule.name}";q={rule.amount};w={rule.window_seconds}'),
-        ("RateLimit", f'"{rule.name}";r={standing.remaining};t={standing.reset_seconds}'),
-    )
+    policy = f'"{rule.name}";q={rule.amount};w={rule.window_seconds}'
+    limit = f'"{rule.name}";r={standing.remaining};t={standing.reset_seconds}'
+    return ((b"ratelimit-policy", policy.encode()), (b"ratelimit", limit.encode()))
 
 
 class LimitHeaders:
@@ -96,9 +101,7 @@ class LimitHeaders:
 
         async def send_with_fields(message: Message) -> None:
             if message["type"] == "http.response.start" and _KEY in state:
-                headers = MutableHeaders(scope=message)
-                for name, value in state[_KEY]:
-                    headers[name] = value
+                message = {**message, "headers": [*message["headers"], *state[_KEY]]}
             await send(message)
 
         await self._app(scope, receive, send_with_fields)

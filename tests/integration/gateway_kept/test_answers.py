@@ -7,10 +7,12 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import event
+from starlette.routing import BaseRoute
 
 from moorage_api.resources import Activity
+from moorage_gateway.app import BASE
 from moorage_gateway.db.tables import sessions
-from moorage_gateway.kept.answers import KEEP_SECONDS, Basis, KeptAnswers
+from moorage_gateway.kept.answers import KEEP_SECONDS, Answer, Basis, KeptAnswers
 from moorage_testing.accounts import User, accounts_settings, add_user, bearer
 from moorage_testing.gateway import REPOSITORY, Gateway, running_gateway
 from moorage_testing.redis import RedisServer
@@ -241,13 +243,27 @@ async def test_they_are_kept_for_a_while_and_within_bounds(replicas: Replicas) -
     def key(number: int) -> tuple[str, bool, str, bytes]:
         return ("ada", False, f"/sessions/{number}", b"")
 
+    def answer(size: int) -> Answer:
+        return Answer(b"x" * size, 'W/"x"', BaseRoute(), None)
+
     whole = Basis(is_whole=True)
     for number in range(100):
-        answers.keep(key(number), b"x" * 200_000, whole)
+        answers.keep(key(number), answer(200_000), whole)
     found = [number for number in range(100) if await answers.find(key(number))]
     assert found == list(range(100 - len(found), 100)), "the oldest go first"
     assert 8 * 2**20 - 200_000 < len(found) * 200_500 <= 8 * 2**20
-    answers.keep(key(99), b"x" * 300_000, whole)
+    answers.keep(key(99), answer(300_000), whole)
     assert await answers.find(key(99)) is None, "too large"
     now = KEEP_SECONDS + 1
     assert not [number for number in range(100) if await answers.find(key(number))]
+
+
+async def test_what_is_given_again_counts_like_what_is_made(
+    replicas: Replicas,
+) -> None:
+    session_id = await replicas.one.create()
+    for _ in range(3):
+        await read(replicas.one, f"/sessions/{session_id}")
+    labels = {"method": "GET", "route": f"{BASE}/sessions/{{session_id}}", "status": "200"}
+    registry = replicas.one.context.metrics.registry
+    assert registry.get_sample_value("moorage_http_requests_total", labels) == 3

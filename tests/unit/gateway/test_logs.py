@@ -12,7 +12,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moorage_api.redaction import Redactor
+from moorage_api.redaction import Redactor, _masked
 from moorage_gateway import logs
 from moorage_gateway.settings import LogSettings
 from moorage_testing.logging_state import restored_logging
@@ -105,6 +105,12 @@ def test_lines_go_to_a_private_file_with_what_is_bound(tmp_path: Path) -> None:
     assert (library["request_id"], library["level"]) == ("r-1", "warning")
     assert library["event"] == "it is ***"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@given(st.from_regex(r"[0-9a-fA-F:.TZ-]{8,60}", fullmatch=True))
+def test_ids_and_times_hold_no_form_of_a_secret(text: str) -> None:
+    """They are not searched for the forms, which this does."""
+    assert _masked(text) == text
 
 
 def test_a_trace_is_redacted(tmp_path: Path) -> None:

@@ -75,8 +75,8 @@ def test_the_header_fields_name_the_policy_and_how_it_stands() -> None:
     rule = rules_of(LimitSettings())[LimitName.MESSAGES]
     standing = Standing(True, 10, 60_000, 0, 0, 3, 90_000)
     assert header_fields(rule, standing) == (
-        ("RateLimit-Policy", '"messages";q=10;w=60'),
-        ("RateLimit", '"messages";r=7;t=30'),
+        (b"ratelimit-policy", b'"messages";q=10;w=60'),
+        (b"ratelimit", b'"messages";r=7;t=30'),
     )
 
 
