@@ -67,15 +67,17 @@ def delete(engine: Engine) -> None:
             _kind(engine, "delete", "cluster", f"--name={NAME}")
 
 
-def load(engine: Engine, images: list[str]) -> None:
-    """Put images of the engine on the nodes that pods run on; what is there is not sent again.
+def load(engine: Engine, images: list[str], nodes: list[str] | None = None) -> None:
+    """Put images of the engine on nodes; what is there is not sent again.
+
+    Without ``nodes`` it is all that pods run on.
 
     Raises:
         NotUp: if there is no cluster.
     """
     if _made() is None:
         raise NotUp
-    nodes = _nodes_of_pods(engine)
+    nodes = nodes or _nodes_of_pods(engine)
     there = [_images_of(engine, node) for node in nodes]
     missing = [image for image in images if not all(_is_in(engine, image, held) for held in there)]
     if not missing:

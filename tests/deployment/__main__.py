@@ -46,24 +46,32 @@ def bring_up(wanted: kind.Wanted) -> Login:
     chosen = model.chosen()
     if running.box is not None:
         ensure_base(running)
-    # Beside each other: nodes that start wait most of the time, and so do builds.
+    workers = wanted.nodes - 1
+    # Beside each other: nodes that start wait most of the time, and so do builds, and pods.
     with ThreadPoolExecutor(max_workers=1) as beside:
         building = beside.submit(images.ensure, running, with_model=chosen.scripted)
         kind.up(running, wanted)
         tags = building.result()
-    images.put_on_nodes(running, tags)
-    git_address = None
-    if chosen.scripted:
-        model.install(tags[images.MODEL])
-        git_address = model.git_address()
-    apply(release.namespace(), *release.proxy_secrets(chosen))
-    release.install(release.values(tags, chosen, wanted.nodes - 1, git_address))
+        images.put_beside_sessions(running, tags, workers)
+        loading = beside.submit(images.put_for_sessions, running, tags)
+        _install(tags, chosen, workers)
+        loading.result()
     url = f"http://127.0.0.1:{wanted.port}"
     with step("gateway and its admin"):
         _await_gateway(url)
         made = login.ensure_admin(url, release.NAMESPACE)
     login.remember(made)
     return made
+
+
+def _install(tags: dict[str, str], chosen: model.Model, workers: int) -> None:
+    """Bring the model, if it is scripted, and the release up to date."""
+    git_address = None
+    if chosen.scripted:
+        model.install(tags[images.MODEL], workers)
+        git_address = model.git_address()
+    apply(release.namespace(), *release.proxy_secrets(chosen))
+    release.install(release.values(tags, chosen, workers, git_address))
 
 
 def _await_gateway(url: str) -> None:

@@ -16,10 +16,12 @@ from cluster.errors import ClusterError
 from cluster.kind import load
 from cluster.places import logs
 from cluster.steps import run, step
+from deployment.nodes import CONTROL_PLANE_NODE
 
 ROOT: Final = Path(__file__).parents[2]
 CHART: Final = ROOT / "charts" / "moorage"
 MOORAGE: Final = ("moorage-gateway", "moorage-operator", "moorage-runner", "moorage-agent")
+_OF_SESSIONS: Final = ("moorage-runner", "moorage-agent")
 MODEL: Final = "moorage-scripted-model"
 _SERVICES: Final = ("redis", "postgres")
 _HERE: Final = Path(__file__).parent
@@ -40,9 +42,15 @@ def ensure(engine: Engine, *, with_model: bool) -> dict[str, str]:
     return {name: _tag_by_content(engine, name) for name in names}
 
 
-def put_on_nodes(engine: Engine, tags: Mapping[str, str]) -> None:
-    """Put these images, and those of the bundled services, on the nodes that run pods."""
-    load(engine, [*(f"{name}:{tag}" for name, tag in tags.items()), *_services(engine)])
+def put_beside_sessions(engine: Engine, tags: Mapping[str, str], workers: int) -> None:
+    """Put what is no session's, and the bundled services, on the node that runs it."""
+    names = [f"{name}:{tag}" for name, tag in tags.items() if name not in _OF_SESSIONS]
+    load(engine, [*names, *_services(engine)], [CONTROL_PLANE_NODE] if workers else None)
+
+
+def put_for_sessions(engine: Engine, tags: Mapping[str, str]) -> None:
+    """Put the images of sessions on all nodes that run pods."""
+    load(engine, [f"{name}:{tags[name]}" for name in _OF_SESSIONS])
 
 
 def _build_ours(engine: Engine, name: str) -> None:

@@ -9,6 +9,7 @@ import yaml
 
 from deployment.images import MODEL
 from deployment.kube import apply, run_kubectl
+from deployment.nodes import beside_sessions
 
 NAMESPACE: Final = "moorage-model"
 MODEL_PORT: Final = 8080
@@ -48,12 +49,14 @@ def chosen() -> Model:
     return Model(os.environ.get("ANTHROPIC_BASE_URL") or _ANTHROPIC, key, scripted=False)
 
 
-def install(tag: str) -> None:
+def install(tag: str, workers: int) -> None:
     """Put the scripted model and its git server into the cluster, or bring them up to date."""
     objects: list[dict[str, Any]] = list(yaml.safe_load_all(_MANIFESTS.read_text()))
     for each in objects:
         if each["kind"] == "Deployment":
-            for container in each["spec"]["template"]["spec"]["containers"]:
+            pod = each["spec"]["template"]["spec"]
+            pod |= beside_sessions(workers)
+            for container in pod["containers"]:
                 container["image"] = f"{MODEL}:{tag}"
     users = {"users": ":".join(GIT_LOGIN.values())}
     apply(*objects, secret("git-users", NAMESPACE, users))

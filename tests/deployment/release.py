@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from cluster import kind
 from cluster.errors import ClusterError, CommandFailed
 from cluster.places import home, kubeconfig, logs
 from cluster.steps import run, step
@@ -13,6 +12,7 @@ from deployment import diagnosis
 from deployment.images import CHART, MOORAGE
 from deployment.model import GIT_HOST, GIT_LOGIN, GIT_PORT, MODEL_PORT, Model, secret
 from deployment.model import NAMESPACE as MODEL_NAMESPACE
+from deployment.nodes import beside_sessions
 
 NAME: Final = "moorage"
 NAMESPACE: Final = "moorage"
@@ -21,11 +21,6 @@ KEY_SECRET: Final = "moorage-model-key"
 GIT_SECRET: Final = "moorage-git"
 NODE_PORT: Final = 30080
 """The one that tests/cluster/kind.yaml leads to 127.0.0.1."""
-
-CONTROL_PLANE_NODE: Final = f"{kind.NAME}-worker"
-"""Where all of Moorage but its sessions is: this cluster's volumes are folders of a node anyway."""
-SPARE_NODE: Final = f"{kind.NAME}-worker2"
-"""With sessions only: it may be drained, or stop."""
 
 _NAMESPACES: Final = (NAMESPACE, MODEL_NAMESPACE)
 _PATIENCE: Final = "300s"
@@ -46,10 +41,7 @@ def values(
 
     ``git_address`` is that of the git server beside the scripted model, if there is one.
     """
-    wanted: dict[str, Any] = {part: {} for part in _PARTS}
-    if workers:
-        place = {"nodeSelector": {"kubernetes.io/hostname": CONTROL_PLANE_NODE}}
-        wanted = {part: dict(place) for part in _PARTS}
+    wanted: dict[str, Any] = {part: beside_sessions(workers) for part in _PARTS}
     wanted["gateway"] |= _gateway()
     wanted["proxy"] |= _proxy(git_address) if git_address else {}
     inside = [{"namespaceSelector": _named(MODEL_NAMESPACE)}]

@@ -10,7 +10,7 @@ import pytest
 
 from cluster.engines import running_engine
 from deployment.kube import run_kubectl
-from deployment.release import CONTROL_PLANE_NODE, SPARE_NODE
+from deployment.nodes import CONTROL_PLANE_NODE, SPARE_NODE
 from e2e.kubectl import Session, eventually
 from e2e.scripts import say
 

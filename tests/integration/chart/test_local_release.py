@@ -6,6 +6,7 @@ import pytest
 
 from deployment import model, release
 from deployment.images import MOORAGE
+from deployment.nodes import CONTROL_PLANE_NODE
 from moorage_testing.helm import Helm, Manifest
 
 KEY = "sk-ant-of-the-test"
@@ -87,7 +88,7 @@ def test_the_key_is_in_its_secret_alone(helm: Helm, monkeypatch: pytest.MonkeyPa
 
 
 def test_only_sessions_are_on_the_spare_node(helm: Helm) -> None:
-    place = {"kubernetes.io/hostname": release.CONTROL_PLANE_NODE}
+    place = {"kubernetes.io/hostname": CONTROL_PLANE_NODE}
     found = pods(rendered(helm))
     assert len(found) >= 5
     assert {name: spec.get("nodeSelector") for name, spec in found.items()} == dict.fromkeys(
