@@ -5,11 +5,13 @@ a request; a token that was revoked by another process works here no longer than
 kept of tokens that are refused.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -54,6 +56,8 @@ class Authenticator:
         self._groups_kept = groups_kept
         self._clock = clock
         self._found: OrderedDict[str, _Found] = OrderedDict()
+        self._changes = 0
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def authenticate(self, authorization: str | None) -> Principal:
         """Return who sends a request with this Authorization header.
@@ -67,19 +71,29 @@ class Authenticator:
         token = token.strip()
         if scheme.lower() != "bearer" or not 0 < len(token) <= _LONGEST_TOKEN:
             raise Unauthorized
-        now, digest = self._clock(), digest_of(token)
-        found = self._found.get(digest)
-        if found is not None and found.until > now:
-            return found.principal
-        principal = await self._find(token, digest, now)
-        self._keep(digest, principal, now)
-        return principal
+        digest = digest_of(token)
+        if (principal := self._known(digest)) is not None:
+            return principal
+        # Of many requests at once with a token that has to be looked at again, one does.
+        async with self._locks.setdefault(digest, asyncio.Lock()):
+            if (principal := self._known(digest)) is not None:
+                return principal
+            now, changes = self._clock(), self._changes
+            principal = await self._find(token, digest, now)
+            if changes == self._changes:  # else it may be of before what was changed
+                self._keep(digest, principal, now)
+            return principal
 
     def forget(self, user_id: str) -> None:
         """Look again at the user's tokens: something about them has changed."""
+        self._changes += 1
         for digest, found in list(self._found.items()):
             if found.principal.user_id == user_id:
                 del self._found[digest]
+
+    def _known(self, digest: str) -> Principal | None:
+        found = self._found.get(digest)
+        return found.principal if found is not None and found.until > self._clock() else None
 
     def _keep(self, digest: str, principal: Principal, now: datetime) -> None:
         until = now + self._recheck
