@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 from moorage_api.tasks import end
 
@@ -62,13 +62,16 @@ class Gathering(Generic[Item, Result]):
         work = self._work()
         task = asyncio.get_running_loop().create_task(work, name=self._name, context=Context())
         self._rounds.add(task)
-        task.add_done_callback(self._rounds.discard)
 
     async def _work(self) -> None:
         """Serve until nobody waits."""
-        while self._waiting:
-            count = min(len(self._waiting), self._most)
-            await self._round([self._waiting.popleft() for _ in range(count)])
+        try:
+            while self._waiting:
+                count = min(len(self._waiting), self._most)
+                await self._round([self._waiting.popleft() for _ in range(count)])
+        finally:
+            # Here and not once the task is done: who asks in between must not count on it.
+            self._rounds.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _round(self, asked: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:

@@ -74,6 +74,24 @@ async def test_a_round_that_waits_holds_up_neither_the_others_nor_too_many(
     assert max(map(len, doubling.rounds)) == 3
 
 
+async def test_who_asks_as_all_rounds_end_is_served(doubling: Doubling) -> None:
+    gathering = Gathering("test", doubling.serve, side_by_side=2, most=1)
+    doubling.free.clear()
+
+    async def ask_when_they_end() -> int:
+        await doubling.free.wait()  # woken with the rounds, and after them
+        return await gathering.ask(3)
+
+    first = [asyncio.create_task(gathering.ask(number)) for number in (1, 2)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    last = asyncio.create_task(ask_when_they_end())
+    await asyncio.sleep(0)
+    doubling.free.set()
+    assert await asyncio.wait_for(last, timeout=5) == 6
+    assert await asyncio.gather(*first) == [2, 4]
+
+
 async def test_who_goes_away_is_served_all_the_same_and_harms_nobody(doubling: Doubling) -> None:
     gathering = Gathering("test", doubling.serve)
     doubling.free.clear()
