@@ -5,8 +5,11 @@ now and for the versions of the rows; resources are compared with the backend's.
 when the answer was made, so is the answer. Nothing rests on a message that may be lost.
 """
 
+import asyncio
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
@@ -23,6 +26,9 @@ from moorage_gateway.sessions.live import LiveFacts, read_live
 
 KEEP_SECONDS: Final = 10.0
 """How long an answer is wrong at most where a version was not renewed, because Redis was away."""
+
+_WAIT_SECONDS: Final = 1.0
+"""How long a request waits for another that makes the same answer."""
 
 _MOST_BYTES: Final = 8 * 2**20
 _LARGEST: Final = 2**18
@@ -96,6 +102,7 @@ class KeptAnswers:
         self._clock = clock
         self._kept: dict[Key, _Kept] = {}  # the oldest first
         self._bytes = 0
+        self._making: dict[Key, asyncio.Event] = {}
 
     def route(self, key: Key) -> BaseRoute | None:
         """Return the route that answered this before, if what it said is kept."""
@@ -112,9 +119,39 @@ class KeptAnswers:
             return None
         return kept.answer
 
+    async def made_meanwhile(self, key: Key) -> Answer | None:
+        """Wait for who makes this answer right now, if somebody does; return it, if it holds.
+
+        Of many that ask at one moment for what has changed, one makes it. Who waited in vain makes
+        it without waiting again.
+        """
+        made = self._making.get(key)
+        if made is None:
+            return None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_WAIT_SECONDS):
+                await made.wait()
+        return await self.find(key)
+
+    @contextmanager
+    def making(self, key: Key) -> Iterator[None]:
+        """Have others wait for this answer while the block makes it."""
+        if key in self._making:
+            yield
+            return
+        made = self._making[key] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._making[key]
+            made.set()
+
     def keep(self, key: Key, answer: Answer, basis: Basis) -> None:
-        """Keep an answer that was just made."""
-        kept = _Kept(answer, basis, self._clock() + KEEP_SECONDS)
+        """Keep an answer that was just made.
+
+        Not all for as long as they may be: what was made at one moment is not made again at one.
+        """
+        kept = _Kept(answer, basis, self._clock() + KEEP_SECONDS * random.uniform(0.5, 1))  # noqa: S311
         size = kept.size(key)
         self._drop(key)
         if size > _LARGEST:

@@ -54,12 +54,7 @@ async def _again(scope: Scope, principal: Principal) -> Response | None:
     except GatewayError as refusal:
         return error_response(refusal)
     answer = await context.answers.find(key)
-    if answer is None:
-        return None
-    context.metrics.http.given_again.inc()
-    if answer.session_id is not None:
-        structlog.contextvars.bind_contextvars(session=answer.session_id)
-    return Response(answer.body, headers={"ETag": answer.tag}, media_type="application/json")
+    return None if answer is None else _given_again(context, answer)
 
 
 class KeptRoute(APIRoute):
@@ -75,17 +70,35 @@ def _keeping(make: Handler) -> Handler:
     async def answer(request: Request) -> Response:
         context: Context = request.app.state.context
         principal = await current_principal(request)
-        basis = request.state.basis = Basis()
-        response = await make(request)
-        context.metrics.http.made.inc()
-        if basis.is_whole and response.status_code == status.HTTP_200_OK:
-            session_id = request.path_params.get("session_id")
-            body = bytes(response.body)
-            kept = Answer(body, tag_of(body), request.scope["route"], session_id)
-            context.answers.keep(_key(request.scope, principal), kept, basis)
-        return response
+        key = _key(request.scope, principal)
+        await count(request.scope, context, principal)
+        if (known := await context.answers.made_meanwhile(key)) is not None:
+            return _given_again(context, known)
+        with context.answers.making(key):
+            return await _made(make, request, key)
 
     return answer
+
+
+async def _made(make: Handler, request: Request, key: Key) -> Response:
+    """Make an answer, and keep it if that can be known to hold."""
+    context: Context = request.app.state.context
+    basis = request.state.basis = Basis()
+    response = await make(request)
+    context.metrics.http.made.inc()
+    if basis.is_whole and response.status_code == status.HTTP_200_OK:
+        body = bytes(response.body)
+        session_id = request.path_params.get("session_id")
+        answer = Answer(body, tag_of(body), request.scope["route"], session_id)
+        context.answers.keep(key, answer, basis)
+    return response
+
+
+def _given_again(context: Context, answer: Answer) -> Response:
+    context.metrics.http.given_again.inc()
+    if answer.session_id is not None:
+        structlog.contextvars.bind_contextvars(session=answer.session_id)
+    return Response(answer.body, headers={"ETag": answer.tag}, media_type="application/json")
 
 
 def _key(scope: Scope, principal: Principal) -> Key:

@@ -1,6 +1,8 @@
 """Answers that are kept: whatever they were made of changes, the next one is another."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -267,3 +269,34 @@ async def test_what_is_given_again_counts_like_what_is_made(
     labels = {"method": "GET", "route": f"{BASE}/sessions/{{session_id}}", "status": "200"}
     registry = replicas.one.context.metrics.registry
     assert registry.get_sample_value("moorage_http_requests_total", labels) == 3
+
+
+async def test_of_many_that_ask_at_once_one_makes_it(replicas: Replicas) -> None:
+    session_id = await replicas.one.create()
+    path = f"/sessions/{session_id}"
+    for rounds in (1, 2):
+        answers = await asyncio.gather(*(read(replicas.one, path) for _ in range(20)))
+        assert all(answer == answers[0] for answer in answers)
+        registry = replicas.one.context.metrics.registry
+        assert registry.get_sample_value(KEPT, {"how": "made"}) == rounds
+        await patch(replicas.other, session_id, context=rounds)
+
+
+async def test_who_waits_for_one_that_fails_makes_it(replicas: Replicas) -> None:
+    """Also if what is made cannot be kept, and if its maker goes away."""
+    answers = replicas.one.context.answers
+    key = ("ada", False, "/sessions", b"")
+    ends: Sequence[Callable[[], None]] = (lambda: None, maker_goes)
+    for end in ends:
+        with suppress(asyncio.CancelledError), answers.making(key):
+            waiting = asyncio.create_task(answers.made_meanwhile(key))
+            await asyncio.sleep(0)
+            with answers.making(key):  # one that has waited in vain before
+                pass
+            assert not waiting.done()
+            end()
+        assert await asyncio.wait_for(waiting, 5) is None
+
+
+def maker_goes() -> None:
+    raise asyncio.CancelledError
