@@ -72,11 +72,18 @@ class Pipelined:
         Raises:
             RedisError: if there is no answer within twice the time limit, or one is an error.
         """
+        return await self.put(*commands)
+
+    def put(self, *commands: bytes) -> asyncio.Future[list[Any]]:
+        """Ask, and return where the replies will be: what is asked before one waits goes along.
+
+        Who does not wait for it cancels it.
+        """
         question = _Question(commands, asyncio.get_running_loop().create_future())
         self._waiting.append(question)
         if self._task is None:
             self._task = asyncio.create_task(self._work(), name="pipelined")
-        return await question.answer
+        return question.answer
 
     async def close(self) -> None:
         """End; who still waits gets no answer."""

@@ -1,7 +1,7 @@
 """Answers about sessions, kept with what they were made of.
 
-Before one is given again Redis is asked, in one round trip (two for a list), for what runners say
-now and for the versions of the rows; resources are compared with the backend's. If all is as it was
+Before one is given again Redis is asked, in one round trip, for what runners say now and for the
+versions of the rows; resources are compared with the backend's. If all is as it was
 when the answer was made, so is the answer. Nothing rests on a message that may be lost.
 """
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -22,7 +22,7 @@ from moorage_api.resources import ClaudeSession
 from moorage_gateway.backends.interface import SessionBackend, SessionMissing
 from moorage_gateway.kept.versions import ARCHIVED
 from moorage_gateway.pipelined import Pipelined, pack
-from moorage_gateway.sessions.live import LiveFacts, read_live
+from moorage_gateway.sessions.live import LiveFacts, facts_of, questions
 
 KEEP_SECONDS: Final = 10.0
 """How long an answer is wrong at most where a version was not renewed, because Redis was away."""
@@ -104,18 +104,35 @@ class KeptAnswers:
         self._bytes = 0
         self._making: dict[Key, asyncio.Event] = {}
 
-    def route(self, key: Key) -> BaseRoute | None:
-        """Return the route that answered this before, if what it said is kept."""
-        kept = self._kept.get(key)
-        return None if kept is None else kept.answer.route
-
     async def find(self, key: Key) -> Answer | None:
         """Return the answer, if it would be made the same again now."""
+        look = self.look(key)
+        return None if look is None else await self.seen(look)
+
+    def look(self, key: Key) -> "Look | None":
+        """Begin to look whether there is an answer that holds; None: there is none.
+
+        Redis is asked, and `seen` has to be called, or the look be broken off.
+        """
         kept = self._kept.get(key)
         if kept is None:
             return None
-        if kept.until < self._clock() or not await self._holds(kept.basis):
+        basis = kept.basis
+        if kept.until < self._clock() or not self._stand(basis):
             self._drop(key)
+            return None
+        more = () if basis.listing is None else (_ARCHIVED,)
+        return Look(key, kept, self._pipelined.put(*more, *questions(list(basis.sessions))))
+
+    async def seen(self, look: "Look") -> Answer | None:
+        """Return the answer, if Redis says that it holds."""
+        kept = look.kept
+        try:
+            replies = await look.replies
+        except FAILURES:
+            replies = None
+        if replies is None or not _holds(kept.basis, replies):
+            self._drop(look.key)
             return None
         return kept.answer
 
@@ -166,25 +183,45 @@ class KeptAnswers:
         if kept is not None:
             self._bytes -= kept.size(key)
 
-    async def _holds(self, basis: Basis) -> bool:
+    def _stand(self, basis: Basis) -> bool:
+        """Whether the resources are as they were."""
         if basis.listing is not None:
-            if basis.listing() != basis.listed:
-                return False
-            archived = await archived_version(self._pipelined)
-            if archived is None or archived != basis.archived:
-                return False
-        elif not all(self._is_there(session) for session, _ in basis.sessions.values()):
-            return False
-        facts = await read_live(self._pipelined, list(basis.sessions))
-        return facts is not None and all(
-            facts[session_id] == known for session_id, (_, known) in basis.sessions.items()
-        )
+            return basis.listing() == basis.listed
+        return all(self._is_there(session) for session, _ in basis.sessions.values())
 
     def _is_there(self, session: ClaudeSession) -> bool:
         try:
             return self._backend.get(session.metadata.uid or "") is session
         except SessionMissing:
             return False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """At an answer that may hold."""
+
+    key: Key
+    kept: _Kept
+    replies: asyncio.Future[list[Any]]
+
+    @property
+    def route(self) -> BaseRoute:
+        """The route that answered."""
+        return self.kept.answer.route
+
+    def break_off(self) -> None:
+        """Give it up."""
+        self.replies.cancel()
+
+
+def _holds(basis: Basis, replies: list[Any]) -> bool:
+    """Whether what Redis says is what the answer was made of."""
+    if basis.listing is not None:
+        archived, *replies = replies
+        if bytes(archived or b"") != basis.archived:
+            return False
+    facts = facts_of(list(basis.sessions), replies)
+    return all(facts[session_id] == known for session_id, (_, known) in basis.sessions.items())
 
 
 async def archived_version(pipelined: Pipelined) -> bytes | None:

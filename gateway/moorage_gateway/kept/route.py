@@ -44,16 +44,18 @@ class GivesAgain:
 async def _again(scope: Scope, principal: Principal) -> Response | None:
     """Return the answer that was given before, a refusal, or None: then a route has to answer."""
     context: Context = scope["app"].state.context
-    key = _key(scope, principal)
-    route = context.answers.route(key)
-    if route is None:
+    look = context.answers.look(_key(scope, principal))
+    if look is None:
         return None
-    scope["route"] = route
-    try:
+    scope["route"] = look.route
+    try:  # both questions go to Redis together
         await count(scope, context, principal)
-    except GatewayError as refusal:
-        return error_response(refusal)
-    answer = await context.answers.find(key)
+    except BaseException as error:
+        look.break_off()
+        if isinstance(error, GatewayError):
+            return error_response(error)
+        raise
+    answer = await context.answers.seen(look)
     return None if answer is None else _given_again(context, answer)
 
 

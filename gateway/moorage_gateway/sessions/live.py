@@ -46,10 +46,24 @@ async def read_live(
     if not session_ids:
         return {}
     try:
-        replies = await pipelined.ask(*map(_question, session_ids), _versions(tuple(session_ids)))
+        replies = await pipelined.ask(*questions(session_ids))
     except FAILURES as error:
         log.warning("live facts are missing", reason=type(error).__name__)
         return None
+    return facts_of(session_ids, replies)
+
+
+def questions(session_ids: Sequence[str]) -> Sequence[bytes]:
+    """Return the commands that ask for the sessions' live facts."""
+    if not session_ids:
+        return ()
+    return (*map(_question, session_ids), _versions(tuple(session_ids)))
+
+
+def facts_of(session_ids: Sequence[str], replies: Sequence[Any]) -> dict[str, LiveFacts]:
+    """Return the live facts in the replies to `questions`, as they are now."""
+    if not session_ids:
+        return {}
     moment = time.time()
     *hashes, versions = replies
     return {
