@@ -42,7 +42,7 @@ from moorage_gateway.messages.writing import open_message_writer
 from moorage_gateway.metrics.instruments import Metrics
 from moorage_gateway.metrics.server import serve_metrics
 from moorage_gateway.metrics.standing import Parts, Standing
-from moorage_gateway.pipelined import open_pipelined
+from moorage_gateway.pipelined import Pipelined, open_pipelined
 from moorage_gateway.recorder.recorder import Recorder, Traces
 from moorage_gateway.relay.relay import Relay
 from moorage_gateway.retention.retention import Retention
@@ -109,11 +109,8 @@ def _jobs_redis(settings: Settings) -> Redis:
 
 
 @asynccontextmanager
-async def _open_limiter(settings: Settings) -> AsyncIterator[Limiter | None]:
-    """Yield the limiter, with a client of its own: it waits for less long than others."""
-    if not settings.limits.enabled:
-        yield None
-        return
+async def _open_brief(settings: Settings) -> AsyncIterator[Pipelined]:
+    """Yield questions that are given up sooner than others: one can do without their answers."""
     seconds = settings.limits.timeout_seconds
     async with (
         _client(
@@ -125,7 +122,13 @@ async def _open_limiter(settings: Settings) -> AsyncIterator[Limiter | None]:
         ) as redis,
         open_pipelined(redis, seconds) as pipelined,
     ):
-        yield Limiter(rules_of(settings.limits), RedisCounter(pipelined), ProcessCounter())
+        yield pipelined
+
+
+def _limiter(settings: Settings, pipelined: Pipelined) -> Limiter | None:
+    if not settings.limits.enabled:
+        return None
+    return Limiter(rules_of(settings.limits), RedisCounter(pipelined), ProcessCounter())
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +204,7 @@ async def open_context(
             concurrency=settings.files.concurrency,
         )
         logins = await stack.enter_async_context(open_logins(settings, engine, clock))
-        limiter = await stack.enter_async_context(_open_limiter(settings))
+        brief = await stack.enter_async_context(_open_brief(settings))
         backend, hub, watch = await base.enter(open_backend)
         keep_keys = timedelta(hours=settings.http.idempotency_hours)
         messages = await stack.enter_async_context(open_message_writer(base.changes, keep_keys))
@@ -240,14 +243,14 @@ async def open_context(
             redis=redis,
             pipelined=base.changes.pipelined,
             changes=base.changes,
-            answers=KeptAnswers(backend, base.changes.pipelined),
+            answers=KeptAnswers(backend, brief),
             backend=backend,
             messages=messages,
             relay=relay,
             jobs=jobs,
             files=files,
             logins=logins,
-            limiter=limiter,
+            limiter=_limiter(settings, brief),
             branch_slots=asyncio.Semaphore(_BRANCH_QUESTIONS),
             hub=hub,
             watch=watch,
@@ -315,8 +318,8 @@ async def open_accounts(
             open_engine(settings.database_location, settings.database)
         )
         logins = await stack.enter_async_context(open_logins(settings, engine, clock))
-        limiter = await stack.enter_async_context(_open_limiter(settings))
-        yield Accounts(engine, logins, limiter, clock, clock())
+        brief = await stack.enter_async_context(_open_brief(settings))
+        yield Accounts(engine, logins, _limiter(settings, brief), clock, clock())
 
 
 def _turn_spans(tracing: Tracing | None, engine: AsyncEngine) -> Traces | None:
