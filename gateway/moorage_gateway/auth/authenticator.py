@@ -5,13 +5,11 @@ a request; a token that was revoked by another process works here no longer than
 kept of tokens that are refused.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
-from weakref import WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -21,6 +19,7 @@ from moorage_gateway.auth.principal import Principal
 from moorage_gateway.auth.repository import Holder, IdentityRepository
 from moorage_gateway.auth.tokens import API_KEY, digest_of
 from moorage_gateway.errors import Unauthorized
+from moorage_gateway.first import First
 
 if TYPE_CHECKING:
     from moorage_gateway.auth.oidc import Oidc
@@ -57,7 +56,7 @@ class Authenticator:
         self._clock = clock
         self._found: OrderedDict[str, _Found] = OrderedDict()
         self._changes = 0
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._looking: First[str] = First()
 
     async def authenticate(self, authorization: str | None) -> Principal:
         """Return who sends a request with this Authorization header.
@@ -75,9 +74,9 @@ class Authenticator:
         if (principal := self._known(digest)) is not None:
             return principal
         # Of many requests at once with a token that has to be looked at again, one does.
-        async with self._locks.setdefault(digest, asyncio.Lock()):
-            if (principal := self._known(digest)) is not None:
-                return principal
+        if await self._looking.wait(digest) and (principal := self._known(digest)) is not None:
+            return principal
+        with self._looking.doing(digest):
             now, changes = self._clock(), self._changes
             principal = await self._find(token, digest, now)
             if changes == self._changes:  # else it may be of before what was changed

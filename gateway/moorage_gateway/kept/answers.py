@@ -8,8 +8,7 @@ when the answer was made, so is the answer. Nothing rests on a message that may 
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
@@ -20,15 +19,13 @@ from starlette.routing import BaseRoute
 from moorage_api.redis_client import FAILURES
 from moorage_api.resources import ClaudeSession
 from moorage_gateway.backends.interface import SessionBackend, SessionMissing
+from moorage_gateway.first import First
 from moorage_gateway.kept.versions import ARCHIVED
 from moorage_gateway.pipelined import Pipelined, pack
 from moorage_gateway.sessions.live import LiveFacts, facts_of, questions
 
 KEEP_SECONDS: Final = 10.0
 """How long an answer is wrong at most where a version was not renewed, because Redis was away."""
-
-_WAIT_SECONDS: Final = 1.0
-"""How long a request waits for another that makes the same answer."""
 
 _MOST_BYTES: Final = 8 * 2**20
 _LARGEST: Final = 2**18
@@ -102,7 +99,8 @@ class KeptAnswers:
         self._clock = clock
         self._kept: dict[Key, _Kept] = {}  # the oldest first
         self._bytes = 0
-        self._making: dict[Key, asyncio.Event] = {}
+        self.making: First[Key] = First()
+        """Of many that ask at one moment for what has changed, one makes it."""
 
     async def find(self, key: Key) -> Answer | None:
         """Return the answer, if it would be made the same again now."""
@@ -137,31 +135,8 @@ class KeptAnswers:
         return kept.answer
 
     async def made_meanwhile(self, key: Key) -> Answer | None:
-        """Wait for who makes this answer right now, if somebody does; return it, if it holds.
-
-        Of many that ask at one moment for what has changed, one makes it. Who waited in vain makes
-        it without waiting again.
-        """
-        made = self._making.get(key)
-        if made is None:
-            return None
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_WAIT_SECONDS):
-                await made.wait()
-        return await self.find(key)
-
-    @contextmanager
-    def making(self, key: Key) -> Iterator[None]:
-        """Have others wait for this answer while the block makes it."""
-        if key in self._making:
-            yield
-            return
-        made = self._making[key] = asyncio.Event()
-        try:
-            yield
-        finally:
-            del self._making[key]
-            made.set()
+        """Wait for who makes this answer right now, if somebody does; return it, if it holds."""
+        return await self.find(key) if await self.making.wait(key) else None
 
     def keep(self, key: Key, answer: Answer, basis: Basis) -> None:
         """Keep an answer that was just made.

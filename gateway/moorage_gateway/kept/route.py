@@ -76,7 +76,7 @@ def _keeping(make: Handler) -> Handler:
         await count(request.scope, context, principal)
         if (known := await context.answers.made_meanwhile(key)) is not None:
             return _given_again(context, known)
-        with context.answers.making(key):
+        with context.answers.making.doing(key):
             return await _made(make, request, key)
 
     return answer

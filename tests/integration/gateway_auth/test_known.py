@@ -3,9 +3,11 @@
 import asyncio
 from typing import Any
 
+import pytest
 from sqlalchemy import event
 
 from moorage_gateway.auth.authenticator import Authenticator
+from moorage_gateway.errors import Unauthorized
 from moorage_testing.accounts import Clock, User, add_user, bearer
 from moorage_testing.gateway import Gateway
 
@@ -66,3 +68,24 @@ async def test_what_was_found_before_a_change_is_not_kept(gateway: Gateway) -> N
     before = looks.count
     await authenticator.authenticate(whose(user))
     assert looks.count == before + 1
+
+
+async def test_where_the_first_fails_the_others_do_not_queue(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a database that does not answer, each would wait out the time limits of all before."""
+    authenticator, all_others = authenticator_of(gateway), asyncio.Barrier(19)
+    looks = 0
+
+    async def fail(*_: object) -> None:
+        nonlocal looks
+        looks += 1
+        await (asyncio.sleep(0) if looks == 1 else all_others.wait())
+        raise Unauthorized
+
+    monkeypatch.setattr(authenticator, "_find", fail)
+    async with asyncio.timeout(5):
+        told = await asyncio.gather(
+            *(authenticator.authenticate("Bearer x") for _ in range(20)), return_exceptions=True
+        )
+    assert [type(each) for each in told] == [Unauthorized] * 20

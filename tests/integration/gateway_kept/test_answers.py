@@ -288,10 +288,10 @@ async def test_who_waits_for_one_that_fails_makes_it(replicas: Replicas) -> None
     key = ("ada", False, "/sessions", b"")
     ends: Sequence[Callable[[], None]] = (lambda: None, maker_goes)
     for end in ends:
-        with suppress(asyncio.CancelledError), answers.making(key):
+        with suppress(asyncio.CancelledError), answers.making.doing(key):
             waiting = asyncio.create_task(answers.made_meanwhile(key))
             await asyncio.sleep(0)
-            with answers.making(key):  # one that has waited in vain before
+            with answers.making.doing(key):  # one that has waited in vain before
                 pass
             assert not waiting.done()
             end()
