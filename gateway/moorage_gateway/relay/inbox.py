@@ -1,6 +1,6 @@
 """A session's inbox in Redis, as the relay writes and checks it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,32 @@ class Print:
 
     length: int
     first: bytes
-    last: bytes
+
+    def goes_on_from(self, earlier: "Print") -> bool:
+        """Whether it holds all that it held then, if Redis was not started anew in between."""
+        return self.length >= earlier.length and self.first == earlier.first != b""
+
+
+async def run_of(redis: Redis) -> object:
+    """Return what tells this run of Redis from one in which it may have held something else.
+
+    A Redis that says nothing of it counts as started anew each time.
+    """
+    return (await redis.info("server")).get("run_id") or object()
+
+
+async def prints(redis: Redis, session_ids: Sequence[str]) -> dict[str, Print]:
+    """Return the inboxes' states, of those that there are."""
+    pipe = redis.pipeline(transaction=False)
+    for session_id in session_ids:
+        pipe.xinfo_stream(SessionKeys(session_id).inbox)
+    found = zip(session_ids, await pipe.execute(raise_on_error=False), strict=True)
+    return {session_id: _print(info) for session_id, info in found if isinstance(info, dict)}
+
+
+def _print(info: dict[str, Any]) -> Print:
+    first = info["first-entry"]
+    return Print(info["length"], first[0] if first else b"")
 
 
 async def add(
@@ -46,36 +71,22 @@ async def add(
     return absent, {each for each, reply in replies if isinstance(reply, ResponseError)}
 
 
-class Inbox:
-    """The inbox stream of one session."""
+async def missing(redis: Redis, session_id: str, ids: set[str]) -> set[str]:
+    """Return which of these inputs the inbox does not hold, looking from its end on.
 
-    def __init__(self, redis: Redis, session_id: str) -> None:
-        self._redis = redis
-        self._key = SessionKeys(session_id).inbox
-
-    async def fingerprint(self) -> Print | None:
-        """Return what tells its state, None if there is none."""
-        try:
-            info: Any = await self._redis.xinfo_stream(self._key)
-        except ResponseError as error:
-            if "no such key" in str(error).lower():
-                return None
-            raise
-        first = info["first-entry"]
-        return Print(info["length"], first[0] if first else b"", info["last-generated-id"])
-
-    async def missing(self, ids: set[str]) -> set[str]:
-        """Return which of these inputs it does not hold, looking from its end on."""
-        missing = set(ids)
-        before = "+"
-        while missing:
-            entries: Any = await self._redis.xrevrange(self._key, max=before, count=_PAGE)
-            for _, fields in entries:
-                missing.discard(_id_in(fields or {}))
-            if len(entries) < _PAGE:
-                break
-            before = "(" + entries[-1][0].decode()
-        return missing
+    Raises:
+        ResponseError: if it is no stream.
+    """
+    left = set(ids)
+    before = "+"
+    while left:
+        entries: Any = await redis.xrevrange(SessionKeys(session_id).inbox, max=before, count=_PAGE)
+        for _, fields in entries:
+            left.discard(_id_in(fields or {}))
+        if len(entries) < _PAGE:
+            break
+        before = "(" + entries[-1][0].decode()
+    return left
 
 
 def _id_in(fields: dict[bytes, bytes]) -> str:

@@ -9,7 +9,7 @@ that wrote inputs.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Final
@@ -38,6 +38,7 @@ from moorage_gateway.relay.repository import (
 
 SWEEP_SECONDS: Final = 10.0
 _AT_ONCE: Final = 100
+_MOST_SEEN: Final = 10_000
 _FAILURES: Final[tuple[type[Exception], ...]] = (*FAILURES, SQLAlchemyError)
 
 log = structlog.get_logger(__name__)
@@ -61,8 +62,10 @@ class Relay:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._due = asyncio.Event()
         self._flushes: Gathering[str, None] = Gathering("relay flushes", self._flush_all)
+        self._run: object = None
+        """The run of Redis that the last sweep found."""
         self._seen: dict[str, inbox.Print] = {}
-        """Inboxes that were found to hold all that waits, as they were then."""
+        """Inboxes that held, in this run, all that had been sent to them, as they were then."""
 
     async def flush(self, session_id: str) -> None:
         """Send what waits for this session. What cannot be sent now is sent later."""
@@ -75,6 +78,20 @@ class Relay:
     async def _flush_all(self, session_ids: Sequence[str]) -> Sequence[None]:
         await self._send(set(session_ids))
         return [None] * len(session_ids)
+
+    async def sweep(self) -> None:
+        """Send what waits, of all sessions, and what was lost."""
+        async with self._reads.connect() as connection:
+            waiting = await sessions_waiting(connection)
+        run = await inbox.run_of(self._redis)
+        if run != self._run:
+            self._run, self._seen = run, {}
+        elif len(self._seen) > _MOST_SEEN:
+            self._seen = {key: self._seen[key] for key in waiting if key in self._seen}
+        for at in range(0, len(waiting), _AT_ONCE):
+            session_ids = waiting[at : at + _AT_ONCE]
+            await self._send(session_ids)
+            await self._check(session_ids)
 
     async def run(self) -> None:
         """Send what waits: at the start, after a failure, and every SWEEP_SECONDS."""
@@ -91,7 +108,7 @@ class Relay:
         while True:
             self._due.clear()
             try:
-                await self._sweep()
+                await self.sweep()
             except _FAILURES as error:
                 log.warning("inputs wait", cause=type(error).__name__)
                 await asyncio.sleep(backoff.next())
@@ -106,16 +123,24 @@ class Relay:
         except TimeoutError:
             return
 
-    async def _sweep(self) -> None:
-        async with self._reads.connect() as connection:
-            waiting = await sessions_waiting(connection)
-        self._seen = {key: self._seen[key] for key in waiting if key in self._seen}
-        for session_id in waiting:
-            await self._send({session_id})
+    async def _check(self, session_ids: Sequence[str]) -> None:
+        """Send again what was sent and is in its session's inbox no more.
+
+        What Redis has taken it loses by being started anew, or with the whole inbox. As long as
+        neither happens an inbox is read once, however much waits in it.
+        """
+        states = await inbox.prints(self._redis, session_ids)
+        for session_id in session_ids:
+            state, seen = states.get(session_id), self._seen.get(session_id)
+            if state is not None and seen is not None and state.goes_on_from(seen):
+                continue
             try:
-                await self._check(session_id)
+                lost = await self._send_lost(session_id)
             except ResponseError as error:  # of this session's inbox
                 log.warning("inputs wait", session=session_id, cause=type(error).__name__)
+                continue
+            if state is not None and not lost:
+                self._seen[session_id] = state
 
     async def _send(self, session_ids: Collection[str]) -> None:
         """Send what is unsent; where there is no inbox, everything that is not done."""
@@ -127,24 +152,16 @@ class Relay:
                 await self.marks.write()
                 await self._pass_on(lost, unsent_only=False, create=True)
 
-    async def _check(self, session_id: str) -> None:
-        """Send again what was sent and is in the inbox no more."""
-        box = inbox.Inbox(self._redis, session_id)
+    async def _send_lost(self, session_id: str) -> bool:
+        """Look whether the inbox holds what was sent, and send that again if not."""
         async with self._lock(session_id):
-            state = await box.fingerprint()
-            if state is not None and state == self._seen.get(session_id):
-                return
             await self.marks.write()
-            async with self._reads.connect() as connection:
-                rows = await waiting_inputs(
-                    connection, [session_id], above=-1, limit=10 * _AT_ONCE, unsent_only=False
-                )
-            sent = {row.id for row in rows if row.sent}
-            if await box.missing(sent):
+            sent = {row.id async for row in self._rows(session_id) if row.sent}
+            lost = bool(await inbox.missing(self._redis, session_id, sent))
+            if lost:
                 log.warning("redis lost inputs", session=session_id)
                 await self._pass_on({session_id}, unsent_only=False, create=True)
-            elif state is not None:
-                self._seen[session_id] = state
+            return lost
 
     async def _pass_on(
         self, session_ids: Collection[str], *, unsent_only: bool, create: bool
@@ -173,6 +190,13 @@ class Relay:
             self._metrics.sent(len(added))
             trace(log, "inputs sent", inputs=[(row.session_id, row.id) for row in added])
         return lost
+
+    async def _rows(self, session_id: str) -> AsyncIterator[Waiting]:
+        above = -1
+        while page := await self._page([session_id], above, unsent_only=False):
+            for row in page:
+                yield row
+            above = page[-1].sequence
 
     async def _page(
         self, session_ids: Collection[str], above: int, *, unsent_only: bool

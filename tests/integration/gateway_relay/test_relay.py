@@ -191,6 +191,48 @@ async def test_an_inbox_that_the_runner_made_anew_is_filled_again(outbox: Histor
         await until_sent(outbox.redis, session, ["a"])
 
 
+async def reads(redis: Redis) -> int:
+    stats: Any = await redis.info("commandstats")
+    return int(stats.get("cmdstat_xrevrange", {"calls": 0})["calls"])
+
+
+async def test_an_inbox_is_read_once_however_much_comes_to_wait_in_it(outbox: History) -> None:
+    session = str(uuid4())
+    relay = Relay(outbox.redis, outbox.engine)
+    await outbox.put(session, *(prompt(f"early-{n}") for n in range(150)))
+    await relay.sweep()
+    before = await reads(outbox.redis)
+    assert before > 0
+    for name in ("a", "b"):
+        await outbox.put(session, prompt(name))
+        await relay.sweep()
+    assert await reads(outbox.redis) == before
+    assert (await sent(outbox.redis, session))[-2:] == ["a", "b"]
+
+
+async def test_all_that_waits_is_looked_for_after_redis_was_started_anew(
+    outbox: History, redis_server: RedisServer
+) -> None:
+    """It may have lost what came last; what came since hides that from a look at the ends."""
+    session = str(uuid4())
+    names = [f"t{n}" for n in range(1_050)]
+    relay = Relay(outbox.redis, outbox.engine)
+    await outbox.put(session, *(prompt(name) for name in names))
+    await relay.sweep()
+    await outbox.put(session, prompt("last"))
+    await relay.sweep()
+    key = SessionKeys(session).inbox
+    last: Any = await outbox.redis.xrevrange(key, count=1)
+    await outbox.redis.xdel(key, last[0][0])
+    redis_server.kill()
+    redis_server.start()
+    await outbox.put(session, prompt("new"))
+    await relay.sweep()
+    assert await sent(outbox.redis, session) == [*names, "new", *names, "last", "new"]
+    await relay.sweep()
+    assert (await sent(outbox.redis, session)).count("last") == 1
+
+
 async def test_what_a_runner_has_taken_is_not_sent_again(outbox: History) -> None:
     session = str(uuid4())
     await outbox.put(session, prompt("a"), prompt("b"))
