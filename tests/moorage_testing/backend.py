@@ -74,12 +74,11 @@ class MemoryBackend:
         return list(self.sessions.values())
 
     async def suspend(self, session_id: str, *, suspend: bool) -> ClaudeSession:
+        """Ask for it; as with all backends its phase is another only later: see ``stand``."""
         self._require("suspend" if suspend else "resume", session_id)
         session = self.get(session_id)
         spec = session.spec.model_copy(update={"suspend": suspend})
-        phase = Phase.SUSPENDED if suspend else Phase.STARTING
-        status = session.status.model_copy(update={"phase": phase})
-        return self._put(session.model_copy(update={"spec": spec, "status": status}))
+        return self._put(session.model_copy(update={"spec": spec}))
 
     async def delete(self, session_id: str) -> None:
         self._require("delete", session_id)

@@ -60,10 +60,11 @@ class MessageService:
         waking = False
         if standing is None:
             # Woken first: if that fails nothing was accepted, and the other way round a message
-            # would wait for somebody to wake the session.
+            # would wait for somebody to wake the session. Nothing fails once it is written: who was
+            # refused would send it again. One that is suspended in between because it has nothing
+            # to do is woken by what waits for it.
             waking = await wake(self.context, session)
             standing = await self._write(session, prompt, use)
-            waking |= await wake(self.context, self.context.backend.get(session_id))
         await outbox.deliver(self.context.relay, session_id)
         return MessageSent(message=standing, waking=waking)
 

@@ -12,15 +12,15 @@ from moorage_gateway.sessions.repository import SessionRepository
 
 
 async def wake(context: Context, session: ClaudeSession) -> bool:
-    """Run the session again if it is suspended or about to be; returns whether it was.
+    """Have a session that is suspended, or about to be, run again; returns whether it was.
 
     Raises:
         QuotaReached: if its owner has as many running as they may.
     """
     if session.status.phase.finished:
         return False
-    if not session.spec.suspend and session.status.phase is not Phase.SUSPENDED:
-        return False
+    if not session.spec.suspend:  # then it is being woken already, if it does not run
+        return session.status.phase is Phase.SUSPENDED
     await resume(context, session)
     return True
 

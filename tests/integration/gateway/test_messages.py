@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, update
+from sqlalchemy import event, insert, select, update
 
 from moorage_api.inbox import Prompt
 from moorage_api.resources import Phase
 from moorage_api.resources.parts import MAX_PROMPT
-from moorage_gateway.db.tables import inputs, messages, turns
+from moorage_gateway.db.tables import audit_records, inputs, messages, turns
 from moorage_testing.gateway import Gateway
 from moorage_testing.redis import RedisServer
 
@@ -75,6 +75,22 @@ async def test_a_message_wakes_a_suspended_session(gateway: Gateway) -> None:
     answer = await send(gateway, session_id, {"content": "Up"})
     assert (answer.status_code, answer.json()["waking"]) == (201, True)
     assert gateway.backend.calls[-1] == ("resume", session_id)
+
+
+async def test_a_session_that_is_being_woken_is_not_woken_again(gateway: Gateway) -> None:
+    session_id = await gateway.create()
+    await gateway.client.post(f"/sessions/{session_id}/suspend")
+    gateway.backend.stand(session_id, phase=Phase.SUSPENDED)
+    first = await send(gateway, session_id, {"content": "Up"})
+    gateway.backend.away = True
+    second = await send(gateway, session_id, {"content": "And on"})
+    assert [(each.status_code, each.json()["waking"]) for each in (first, second)] == [
+        (201, True)
+    ] * 2
+    assert [call for call, _ in gateway.backend.calls] == ["create", "suspend", "resume"]
+    async with gateway.context.engine.connect() as connection:
+        asked = select(audit_records).where(audit_records.c.action == "session.resume")
+        assert len((await connection.execute(asked)).all()) == 1
 
 
 async def test_a_message_that_could_not_wake_the_session_is_not_taken(gateway: Gateway) -> None:
