@@ -82,8 +82,8 @@ class ApprovalService:
             scope=request.scope,
         )
         await self._make_known(session, approval_id)
-        row, first = await self._decide(session, decision)
-        if first:
+        row = await self._decide(session, decision)
+        if row.outcome is None:  # whoever decides once more, because this failed, wakes it then
             await self._wake(session)
             await outbox.deliver(self.context.relay, session_id)
         return view(row, self.context.clock())
@@ -95,9 +95,7 @@ class ApprovalService:
         except QuotaReached:
             log.info("a decision waits until its session is resumed", session=id_of(session))
 
-    async def _decide(
-        self, session: ClaudeSession, decision: PermissionDecision
-    ) -> tuple[ApprovalRow, bool]:
+    async def _decide(self, session: ClaudeSession, decision: PermissionDecision) -> ApprovalRow:
         session_id, moment = id_of(session), self.context.clock()
         async with self.context.changes.of(session_id) as connection:
             await SessionRepository(connection).keep([session_id])
@@ -114,7 +112,7 @@ class ApprovalService:
             raise NotFound("approval", decision.approval_id)
         if not first:
             self._explain(session, row, decision, body)
-        return row, first
+        return row
 
     def _explain(
         self, session: ClaudeSession, row: ApprovalRow, given: PermissionDecision, body: str | None

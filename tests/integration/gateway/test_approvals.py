@@ -144,6 +144,18 @@ async def test_a_decision_wakes_a_suspended_session(gateway: Gateway) -> None:
     assert gateway.backend.calls[-1] == ("resume", session_id)
 
 
+async def test_a_decision_that_could_not_wake_the_session_does_when_it_is_made_again(
+    gateway: Gateway,
+) -> None:
+    session_id = await session_that_asks(gateway)
+    await gateway.client.post(f"/sessions/{session_id}/suspend")
+    gateway.backend.away = True
+    assert (await decide(gateway, session_id, {"decision": "allow"})).status_code == 503
+    gateway.backend.away = False
+    assert (await decide(gateway, session_id, {"decision": "allow"})).status_code == 200
+    assert gateway.backend.calls[-1] == ("resume", session_id)
+
+
 @pytest.mark.parametrize("name", ["approval-2", "a%20b", "x" * 300, "..%2Fx"])
 async def test_an_unknown_approval_is_not_found(gateway: Gateway, name: str) -> None:
     session_id = await session_that_asks(gateway)
