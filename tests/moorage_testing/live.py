@@ -160,6 +160,7 @@ def live_app(hub: Hub, backend: Any, *, handoff: bool = True) -> FastAPI:
         hub=hub,
         watch=SessionWatch(backend, hub),
         backend=backend,
+        clock=now,
         logins=None,
     )
     app.state.open_routes = frozenset()

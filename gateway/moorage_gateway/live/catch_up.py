@@ -1,7 +1,8 @@
 """Brings a subscription from an event id to where the process stands, without loss or doubling.
 
-Pages are read only as fast as the client takes them, so a backlog stays in Redis. What happens
-meanwhile is not collected: the subscription goes over to live when nothing lies between.
+Pages are read only as fast as the client takes them, so a backlog stays in Redis; subscriptions of
+one client take turns. What happens meanwhile is not collected: the subscription goes over to live
+when nothing lies between.
 """
 
 import asyncio
@@ -23,7 +24,15 @@ from moorage_gateway.live.stream import (
 class CatchUp:
     """Takes one subscription to live."""
 
-    def __init__(self, reader: StreamReader, subscription: Subscription, *, exact: bool) -> None:
+    def __init__(
+        self,
+        reader: StreamReader,
+        subscription: Subscription,
+        turns: asyncio.Lock,
+        *,
+        exact: bool,
+    ) -> None:
+        self._turns = turns
         self._reader = reader
         self._subscription = subscription
         self._cursor: Cursor = subscription.cursor
@@ -38,12 +47,17 @@ class CatchUp:
 
         While Redis is away it waits.
         """
-        self._begin(first)
+        generation = self._cursor.generation
+        async with self._turns:
+            await self._begin(first, generation)
         backoff = Backoff()
-        while not self._joined() and self._outlet.end_reason is None:
-            await self._outlet.room()
+        while self._outlet.end_reason is None:
             try:
-                await self._further()
+                async with self._turns:
+                    await self._outlet.room()
+                    if self._joined():
+                        return
+                    await self._further()
                 backoff.reset()
             except FAILURES:
                 await asyncio.sleep(backoff.next())
@@ -57,9 +71,11 @@ class CatchUp:
     def _joined(self) -> bool:
         return self._generation == self._cursor.generation and self._cursor.join(self._subscription)
 
-    def _begin(self, resumption: Resumption) -> None:
+    async def _begin(self, resumption: Resumption, generation: int) -> None:
+        """Go on from what was found while the cursor was of this generation."""
+        await self._outlet.room()
         subscription = self._subscription
-        self._generation = self._cursor.generation
+        self._generation = generation
         subscription.position = resumption.position
         if resumption.gap is not None:
             self._outlet.deliver(Batch([resumption.gap]))
@@ -75,6 +91,7 @@ class CatchUp:
             cursor.session_id, subscription.position, self._anchor, self._count
         )
         if items:
+            await self._outlet.room()  # what is live goes to the same client
             subscription.deliver(items)
             self._anchor = items[-1].id
             self._count = next_count(self._count, items)
@@ -88,5 +105,4 @@ class CatchUp:
         resumption = await self._reader.resume(
             cursor.session_id, position, exact=exact, count=self._count
         )
-        self._begin(resumption)
-        self._generation = generation
+        await self._begin(resumption, generation)

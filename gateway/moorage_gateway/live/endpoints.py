@@ -12,10 +12,10 @@ from moorage_gateway.errors import Mistake, RequestInvalid, error_responses
 from moorage_gateway.live.ids import EventId, parse_event_id
 from moorage_gateway.live.items import Types
 from moorage_gateway.live.poll import Poll, Question
-from moorage_gateway.live.ports import HubDep, WatchDep
+from moorage_gateway.live.ports import ClockDep, HubDep, WatchDep
 from moorage_gateway.live.schemas import EventPage
 from moorage_gateway.live.sse import EventStream, SessionStream
-from moorage_gateway.live.user_stream import USER_TYPES, UserStream
+from moorage_gateway.live.user_stream import UserStream
 
 MAX_WAIT_SECONDS: Final = 25
 
@@ -118,11 +118,11 @@ async def poll_session_events(
     responses={**_STREAM, **error_responses(400)},
 )
 async def user_events(
-    principal: PrincipalDep, hub: HubDep, watch: WatchDep, after: AfterDep
+    principal: PrincipalDep, hub: HubDep, watch: WatchDep, after: AfterDep, clock: ClockDep
 ) -> UserStream:
     """Follow all sessions: how they stand, what they ask, what failed.
 
-    A client that comes back gets the last minute before it left again: drop what is known by
-    `sessionId` and `id` in the data.
+    A client that comes back gets the last minute before it left again, and all of what it missed
+    if it left before it had that: drop what is known by `sessionId` and `id` in the data.
     """
-    return UserStream(hub, watch, principal, after, frozenset(USER_TYPES))
+    return UserStream(hub, watch, principal, after, clock)

@@ -27,7 +27,7 @@ from moorage_gateway.live.ids import EventId
 from moorage_gateway.live.items import Types
 from moorage_gateway.live.outlet import EndReason, Outlet
 from moorage_gateway.live.reading import Reading
-from moorage_gateway.live.stream import Resumption, StreamReader
+from moorage_gateway.live.stream import FIRST_PAGE, Resumption, StreamReader
 from moorage_gateway.metrics.instruments import LiveMetrics
 
 HEARTBEAT_SECONDS: Final = 15.0
@@ -104,9 +104,17 @@ class Hub:
         await self.catch_up(subscription, await self.resolve(subscription, after))
 
     async def resolve(
-        self, subscription: Subscription, after: EventId | None, *, exact: bool = True
+        self,
+        subscription: Subscription,
+        after: EventId | None,
+        *,
+        exact: bool = True,
+        count: int = FIRST_PAGE,
     ) -> Resumption:
-        """Return where a subscription begins. While Redis is away it waits."""
+        """Return where a subscription begins, with the first events. While Redis is away it waits.
+
+        Not exact: ``after`` is a moment, and no event of the session's.
+        """
         cursor = subscription.cursor
         backoff = Backoff()
         while True:
@@ -115,7 +123,9 @@ class Hub:
                     tail = await self.reader.tail(cursor.session_id)
                     resumption = Resumption(tail, None, (), None, tail)
                 else:
-                    resumption = await self.reader.resume(cursor.session_id, after, exact=exact)
+                    resumption = await self.reader.resume(
+                        cursor.session_id, after, exact=exact, count=count
+                    )
             except FAILURES:
                 await asyncio.sleep(backoff.next())
             else:
@@ -123,10 +133,20 @@ class Hub:
                 return resumption
 
     async def catch_up(
-        self, subscription: Subscription, resumption: Resumption, *, exact: bool = True
+        self,
+        subscription: Subscription,
+        resumption: Resumption,
+        *,
+        exact: bool = True,
+        turns: asyncio.Lock | None = None,
     ) -> None:
-        """Bring a subscription from where it begins to live."""
-        await CatchUp(self.reader, subscription, exact=exact).run(resumption)
+        """Bring a subscription from where it begins to live.
+
+        Several that have one client share ``turns``: a page of one is read when the client took
+        what it was given of the others.
+        """
+        catching_up = CatchUp(self.reader, subscription, turns or asyncio.Lock(), exact=exact)
+        await catching_up.run(resumption)
 
     async def follow(self, session_id: str, follower: Follower) -> None:
         """Have ``follower`` told of the session's events from now on.

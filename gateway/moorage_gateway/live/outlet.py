@@ -72,7 +72,7 @@ class Outlet:
 
     async def room(self) -> None:
         """Wait until everything was taken, or the end has come: backpressure for who can wait."""
-        if self._pending and self.end_reason is None:
+        while self._pending and self.end_reason is None:  # others may have been quicker
             if self._room is None:
                 self._room = asyncio.Event()
             await self._room.wait()

@@ -1,5 +1,7 @@
 """What the live endpoints need of the process they run in."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends
@@ -21,5 +23,12 @@ async def current_watch(connection: HTTPConnection) -> SessionWatch:
     return watch
 
 
+async def current_clock(connection: HTTPConnection) -> Callable[[], datetime]:
+    """Return the process's clock."""
+    clock: Callable[[], datetime] = connection.app.state.context.clock
+    return clock
+
+
 HubDep = Annotated[Hub, Depends(current_hub)]
 WatchDep = Annotated[SessionWatch, Depends(current_watch)]
+ClockDep = Annotated[Callable[[], datetime], Depends(current_clock)]

@@ -4,31 +4,35 @@ How it resumes. An event's id here is the highest entry id among all that this s
 far: a moment, not a place in one stream. A client that comes back with it gets, of every session it
 may see, the events since REPEATED_SECONDS before that moment. So what was delivered shortly before
 it left comes again (clients drop what they have by sessionId and the id in the data), and nothing
-is missing as long as the clocks of the runners, which choose the ids, are not further apart than
-that time. Without an id it starts with what happens next; GET /sessions has how things stand.
+is missing as long as no runner's clock, by which ids are chosen, is slower than this process's by
+more than that time; one that is faster, or lies, moves the id a few seconds ahead at most. While
+sessions' backlogs are on their way the id does not move (`Bookmark`), so a client that leaves
+before it has them all gets them again. Without an id it starts with what happens next;
+GET /sessions has how things stand.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from moorage_api.resources import ClaudeSession
 from moorage_gateway.auth.access import may_see
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.backends.interface import SessionChange
+from moorage_gateway.live.bookmark import Bookmark
 from moorage_gateway.live.cursor import Subscription
 from moorage_gateway.live.hub import Hub
-from moorage_gateway.live.ids import NONE, OLDEST, EventId
+from moorage_gateway.live.ids import OLDEST, EventId
 from moorage_gateway.live.items import Batch, Item, Types
 from moorage_gateway.live.outlet import EndReason, Outlet
 from moorage_gateway.live.pump import RETRY_MS, Pump
 from moorage_gateway.live.sse import EventStream, frame
 from moorage_gateway.live.watch import SessionWatch
 
-USER_TYPES: Final = (
-    "session:status", "permission:requested", "permission:resolved", "error", "gap"
-)  # fmt: skip
+USER_TYPES: Final[Types] = frozenset(
+    {"session:status", "permission:requested", "permission:resolved", "error", "gap"}
+)
 REPEATED_SECONDS: Final = 60
 
 
@@ -41,19 +45,18 @@ class UserStream(EventStream):
         watch: SessionWatch,
         principal: Principal,
         after: EventId | None,
-        types: Types,
+        clock: Callable[[], datetime],
     ) -> None:
         super().__init__(hub, principal)
         self._watch = watch
         self._after = after
-        self._types = types
-        self._highest = NONE
+        self._bookmark = Bookmark(after, clock)
         self._followed: dict[str, tuple[Subscription, asyncio.Task[None]]] = {}
         self._collected = _Collected(self.outlet, self._numbered)
+        self._turns = asyncio.Lock()
 
     def attach(self) -> None:
         """Register at the hub for every session there is, and for those that come."""
-        self._highest = self._after or EventId(int(time.time() * 1000), 0)
         self._watch.listen(self._changed)
 
     def detach(self) -> None:
@@ -64,14 +67,20 @@ class UserStream(EventStream):
 
     async def start(self, pump: Pump) -> None:
         """Greet the client, and follow its sessions."""
-        pump.write(frame("connected", {"lastEventId": str(self._highest)}, retry_ms=RETRY_MS))
-        self.outlet.given = self._highest
-        after = self._after
-        if after is not None and after != OLDEST:
-            milliseconds = max(after.milliseconds - REPEATED_SECONDS * 1000, 0)
-            after = EventId(milliseconds, 0)
+        at = self._bookmark.id
+        pump.write(frame("connected", {"lastEventId": str(at)}, retry_ms=RETRY_MS))
+        self.outlet.given = at
+        # What happens from here on must come, also before Redis has told where the sessions stand.
+        after = at.before if self._after is None else _sooner(at)
         for session in self._watch.sessions:
             self._follow(session, after)
+
+    def ping(self) -> bytes:
+        """Return the heartbeat, with the id that the stream has reached.
+
+        It says so where nothing happens after the backlogs, which all came under the same id.
+        """
+        return f": ping\nid: {self._bookmark.id}\n\n".encode()
 
     def _changed(self, change: SessionChange) -> None:
         uid = change.session.metadata.uid or ""
@@ -80,11 +89,12 @@ class UserStream(EventStream):
         else:
             self._follow(change.session, OLDEST)
 
-    def _follow(self, session: ClaudeSession, after: EventId | None) -> None:
+    def _follow(self, session: ClaudeSession, after: EventId) -> None:
         uid = session.metadata.uid
         if uid is None or uid in self._followed or not may_see(self.principal, session):
             return
-        subscription = self.hub.attach(uid, self._collected, self._types)
+        subscription = self.hub.attach(uid, self._collected, USER_TYPES)
+        self._bookmark.behind(uid)
         task = asyncio.create_task(self._go_live(subscription, after))
         self._followed[uid] = (subscription, task)
 
@@ -93,18 +103,28 @@ class UserStream(EventStream):
             subscription, task = self._followed.pop(uid)
             task.cancel()
             self.hub.detach(subscription)
+            self._bookmark.level(uid)
 
-    async def _go_live(self, subscription: Subscription, after: EventId | None) -> None:
-        resumption = await self.hub.resolve(subscription, after, exact=False)
-        await self.hub.catch_up(subscription, resumption, exact=False)
+    async def _go_live(self, subscription: Subscription, after: EventId) -> None:
+        # One event: this is asked for all sessions at once, and waits for their turns.
+        resumption = await self.hub.resolve(subscription, after, exact=False, count=1)
+        await self.hub.catch_up(subscription, resumption, exact=False, turns=self._turns)
+        self._bookmark.level(subscription.cursor.session_id)
 
     def _numbered(self, item: Item) -> Item:
         """Return the item under this stream's own id."""
-        self._highest = max(self._highest, item.id)
+        given = self._bookmark.passed(item.id)
         old_head = item.frame.index(b"\n")
-        head = b"id: " + self._highest.raw
+        head = f"id: {given}".encode()
         body_at = item.body_at - old_head + len(head)
-        return Item(self._highest, item.type, head + item.frame[old_head:], body_at)
+        return Item(given, item.type, head + item.frame[old_head:], body_at)
+
+
+def _sooner(at: EventId) -> EventId:
+    """Return the moment from which on events come again to a client that has them up to ``at``."""
+    if at == OLDEST:
+        return OLDEST
+    return EventId(max(at.milliseconds - REPEATED_SECONDS * 1000, 0), 0)
 
 
 class _Collected(Outlet):
@@ -127,5 +147,6 @@ class _Collected(Outlet):
             self._to.end(reason)
 
     async def room(self) -> None:
-        """Wait until the client took what it was given."""
+        """Wait until the client took what it was given, or its stream has ended."""
         await self._to.room()
+        self.end_reason = self._to.end_reason
