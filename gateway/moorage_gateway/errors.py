@@ -31,6 +31,7 @@ A class fixes code and status; its constructor takes facts, the sentence is made
     ├── TooLarge                413 PAYLOAD_TOO_LARGE
     ├── UnsupportedType         415 UNSUPPORTED_TYPE
     ├── RateLimited             429 RATE_LIMITED
+    │   └── StreamsHeld                                  as many streams as the user may hold
     ├── Unavailable             503 BACKEND_UNAVAILABLE  Redis, database or sessions do not answer
     └── InternalError           500 INTERNAL_ERROR       with the request id, never a trace
 
@@ -358,6 +359,17 @@ class RateLimited(GatewayError):
             f"more than {limit} requests in {window_seconds} s",
             {"limit": limit, "window": window_seconds, "retryAfter": retry_after_seconds},
             {"Retry-After": str(retry_after_seconds)},
+        )
+
+
+class StreamsHeld(RateLimited):
+    """The user holds as many streams and polls as one may: not at a rate, so the window is 0."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most, 0, 5)
+        self.message = (
+            f"you hold {most} streams and polls of events, which is the most: close one first; "
+            "/events follows all sessions in one"
         )
 
 

@@ -36,6 +36,7 @@ from moorage_gateway.limits.counters import ProcessCounter, RedisCounter
 from moorage_gateway.limits.limiter import Limiter
 from moorage_gateway.limits.rules import rules_of
 from moorage_gateway.live.hub import Hub
+from moorage_gateway.live.places import Places
 from moorage_gateway.live.standing import StreamGuard
 from moorage_gateway.live.watch import SessionWatch
 from moorage_gateway.messages.writing import open_message_writer
@@ -131,6 +132,10 @@ def _limiter(settings: Settings, pipelined: Pipelined) -> Limiter | None:
     return Limiter(rules_of(settings.limits), RedisCounter(pipelined), ProcessCounter())
 
 
+def _places(settings: Settings) -> Places:
+    return Places(settings.limits.streams if settings.limits.enabled else None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Base:
     """What every process has."""
@@ -148,7 +153,7 @@ class _Base:
         """Open what follows the sessions."""
         opened = open_backend(self.settings, self.redis, self.metrics)
         backend = await self.stack.enter_async_context(opened)
-        hub = Hub(self.redis, self.closing, self.metrics.live)
+        hub = Hub(self.redis, self.closing, self.metrics.live, _places(self.settings))
         return backend, hub, SessionWatch(backend, hub)
 
     async def run(self, tasks: list[Background]) -> Supervisor:

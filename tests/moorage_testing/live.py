@@ -37,6 +37,7 @@ from moorage_gateway.errors import GatewayError, error_response, translate
 from moorage_gateway.live.endpoints import router
 from moorage_gateway.live.handoff import StreamHandoff
 from moorage_gateway.live.hub import Hub
+from moorage_gateway.live.places import Places
 from moorage_gateway.live.watch import SessionWatch
 
 LIMIT = 10.0
@@ -208,10 +209,12 @@ class LiveGateway:
 
 
 @asynccontextmanager
-async def live_gateway(redis_url: str, *, handoff: bool = True) -> AsyncIterator[LiveGateway]:
+async def live_gateway(
+    redis_url: str, *, handoff: bool = True, places: int | None = None
+) -> AsyncIterator[LiveGateway]:
     """Run a gateway on a free port of the loopback."""
     redis, backend, closing = make_redis(redis_url), FakeBackend(), asyncio.Event()
-    hub = Hub(redis, closing)
+    hub = Hub(redis, closing, places=Places(places))
     app = live_app(hub, backend, handoff=handoff)
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="warning", ws="none", lifespan="off", loop="none")

@@ -99,6 +99,7 @@ async def session_events(
 )
 async def poll_session_events(
     session: SessionDep,
+    principal: PrincipalDep,
     hub: HubDep,
     after: AfterDep,
     types: TypesDep,
@@ -108,7 +109,8 @@ async def poll_session_events(
     ] = 0,
 ) -> Response:
     """Return a session's events after the one given; wait for the first if there is none."""
-    return await Poll(hub, Question(id_of(session), after, types, limit, wait)).answer()
+    with hub.places.held(principal.user_id):
+        return await Poll(hub, Question(id_of(session), after, types, limit, wait)).answer()
 
 
 @router.get(

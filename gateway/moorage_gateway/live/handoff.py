@@ -25,9 +25,16 @@ class Stream(Protocol):
         """Send the rest."""
         ...
 
+    def leave(self) -> None:
+        """Give up what it holds: it is over, or never began."""
+        ...
+
 
 def hand_over(scope: Scope, stream: Stream) -> bool:
-    """Have the stream go on outside of the application. False if nobody takes it there."""
+    """Have the stream go on outside of the application. False if nobody takes it there.
+
+    Who takes it has it leave.
+    """
     taken: list[Stream] | None = scope.get(_KEY)
     if taken is None:
         return False
@@ -45,8 +52,12 @@ class StreamHandoff:
         """Handle one request."""
         taken: list[Stream] = []
         scope[_KEY] = taken
-        await self._app(scope, receive, send)
-        if taken:
-            for name in [name for name in scope if name not in _NEEDED]:
-                del scope[name]
-            await taken.pop().stream(receive, send)
+        try:
+            await self._app(scope, receive, send)
+            for stream in taken:
+                for name in [name for name in scope if name not in _NEEDED]:
+                    del scope[name]
+                await stream.stream(receive, send)
+        finally:
+            for stream in taken:
+                stream.leave()

@@ -26,6 +26,7 @@ from moorage_gateway.live.cursor import Cursor, Follower, Subscription
 from moorage_gateway.live.ids import EventId
 from moorage_gateway.live.items import Types
 from moorage_gateway.live.outlet import EndReason, Outlet
+from moorage_gateway.live.places import Places
 from moorage_gateway.live.reading import Reading
 from moorage_gateway.live.stream import FIRST_PAGE, Resumption, StreamReader
 from moorage_gateway.metrics.instruments import LiveMetrics
@@ -56,9 +57,14 @@ class Hub:
     """Brings sessions' events to subscriptions and followers."""
 
     def __init__(
-        self, redis: Redis, closing: asyncio.Event, metrics: LiveMetrics | None = None
+        self,
+        redis: Redis,
+        closing: asyncio.Event,
+        metrics: LiveMetrics | None = None,
+        places: Places | None = None,
     ) -> None:
         self.metrics = metrics or LiveMetrics()
+        self.places = places or Places(None)
         self.reader = StreamReader(redis)
         self.clients: set[Client] = set()
         self._closing = closing

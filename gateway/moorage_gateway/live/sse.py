@@ -49,10 +49,21 @@ class EventStream(Response):
         self._given_up = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the head; then stream, here or where somebody takes over."""
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        if not hand_over(scope, self):
-            await self.stream(receive, send)
+        """Take a place and send the head; then stream, here or where somebody takes over.
+
+        Raises:
+            StreamsHeld: if the user holds as many streams as one may.
+        """
+        self.hub.places.take(self.principal.user_id)
+        taken_over = False
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            taken_over = hand_over(scope, self)
+            if not taken_over:
+                await self.stream(receive, send)
+        finally:
+            if not taken_over:
+                self.leave()
 
     async def stream(self, receive: Receive, send: Send) -> None:
         """Stream until the client leaves or the stream is over."""
@@ -79,6 +90,10 @@ class EventStream(Response):
             if starting is not None:
                 starting.cancel()
             self.detach()
+
+    def leave(self) -> None:
+        """Give the stream's place back."""
+        self.hub.places.leave(self.principal.user_id)
 
     def attach(self) -> None:
         """Register for what is to be streamed."""

@@ -24,7 +24,7 @@ Rate = Annotated[str, AfterValidator(_checked_rate)]
 
 
 class LimitSettings(Group):
-    """How much may be asked for. Counted for all replicas together."""
+    """How much may be asked for. Rates are counted for all replicas together."""
 
     enabled: Annotated[
         bool,
@@ -41,6 +41,14 @@ class LimitSettings(Group):
     writes: Annotated[Rate, Field(description="Each user: everything else that changes.")] = (
         "100/minute"
     )
+    streams: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1_000_000,
+            description="Each user: streams and polls of events held at one time, in each process.",
+        ),
+    ] = 100
     registrations: Annotated[Rate, Field(description="Each address: registrations.")] = "5/minute"
     logins: Annotated[Rate, Field(description="Each address: attempts to log in.")] = "10/minute"
     refreshes: Annotated[Rate, Field(description="Each address: tokens refreshed.")] = "30/minute"

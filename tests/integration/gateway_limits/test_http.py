@@ -9,6 +9,7 @@ import httpx2
 
 from moorage_gateway.settings import Settings
 from moorage_testing.gateway import REPOSITORY, running_gateway, settings_for
+from moorage_testing.live import until
 from moorage_testing.redis import RedisServer
 
 
@@ -79,6 +80,21 @@ async def test_a_stream_carries_the_fields_too(redis_server: RedisServer, home: 
         session = await gateway.create()
         answer = await gateway.client.get(f"/sessions/{session}/events/poll?wait=0")
     assert answer.headers["RateLimit-Policy"] == '"reads";q=1000;w=60'
+
+
+async def test_streams_held_at_one_time_are_bounded(redis_server: RedisServer, home: Path) -> None:
+    async with running_gateway(limited(home, redis_server, streams=1)) as gateway:
+        poll = f"/sessions/{await gateway.create()}/events/poll"
+        held = asyncio.create_task(gateway.client.get(f"{poll}?wait=25"))
+        await until(lambda: gateway.context.hub.counts["clients"])
+        refused = await gateway.client.get("/events")
+        body = refused.json()
+        assert (refused.status_code, body["code"]) == (429, "RATE_LIMITED")
+        assert body["details"]["limit"] == 1
+        assert refused.headers["Retry-After"] == str(body["details"]["retryAfter"])
+        held.cancel()
+        await asyncio.wait([held])
+        assert (await gateway.client.get(poll)).is_success
 
 
 async def test_without_redis_each_process_counts_for_itself(

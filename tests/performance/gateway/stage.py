@@ -71,6 +71,7 @@ class Stage:
             "MOORAGE_HTTP__DRAIN_SECONDS": "0",
             "KUBECONFIG": str(self.plane.kubeconfig()),
             **{f"MOORAGE_LIMITS__{name}": plenty for name in limits},
+            "MOORAGE_LIMITS__STREAMS": "100000",
         }
 
     @contextmanager

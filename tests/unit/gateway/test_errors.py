@@ -62,6 +62,7 @@ FACTS: dict[str, tuple[Any, ...]] = {
     "TooLarge": ("the body", 10),
     "UnsupportedType": ("a.exe",),
     "RateLimited": (10, 60, 5),
+    "StreamsHeld": (100,),
     "Unavailable": ("redis",),
     "InternalError": ("request",),
 }
