@@ -3,8 +3,12 @@
 The table holds for each key its id (`kid`), when it was made and until when it is accepted; the key
 itself is derived from the id and MOORAGE_LOGIN__SECRET. So nobody can sign with what is in the
 database, and replicas agree on the keys without having to tell each other: one that meets an
-unknown id looks into the table. The newest key that a process can derive signs. When a key is made,
-the older ones are accepted until the last token that they may have signed has expired.
+unknown id looks into the table. The newest key of the process's own secret signs. A rotation makes
+a key, and the older ones are accepted until the last token that they may have signed has expired.
+
+While replicas get another secret one by one, those with the new one also accept what the old one
+signs (MOORAGE_LOGIN__PREVIOUS_SECRET). Each signs with a key of its own secret: where there is none
+it makes one, which leaves all others as they are, so the two kinds do not end each other's keys.
 """
 
 import hmac
@@ -15,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import delete, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from moorage_gateway.audit.acts import Act, Action
 from moorage_gateway.audit.record import record
@@ -34,6 +38,7 @@ class SigningKey:
     """A key that can be used here."""
 
     id: str
+    root: str
     secret: bytes
     created_at: datetime
     expires_at: datetime | None
@@ -60,7 +65,7 @@ def usable(
     """Return the keys that are accepted, by id; ``roots`` are the secrets by fingerprint."""
     return {
         row.id: SigningKey(
-            row.id, _derived(roots[row.root], row.id), row.created_at, row.expires_at
+            row.id, row.root, _derived(roots[row.root], row.id), row.created_at, row.expires_at
         )
         for row in rows
         if row.root in roots and (row.expires_at is None or row.expires_at > now)
@@ -88,14 +93,14 @@ class SigningKeys:
         self._loaded_at: datetime | None = None
 
     async def current(self, now: datetime) -> SigningKey:
-        """Return the key to sign with; the first one is made here."""
+        """Return the key to sign with; the first one of our secret is made here."""
         if self._age(now) > RELOAD:
             await self._load(now)
-        own = [key for key in self._keys.values() if key.expires_at is None]
-        if not own:
-            await self.rotate(now)
-            own = [key for key in self._keys.values() if key.expires_at is None]
-        return max(own, key=lambda key: (key.created_at, key.id))
+        if not self._own():
+            async with self._engine.begin() as connection:
+                await self._add(connection, now, at_once=False)
+            await self._load(now)
+        return max(self._own(), key=lambda key: (key.created_at, key.id))
 
     async def find(self, key_id: str, now: datetime) -> SigningKey | None:
         """Return the key with this id, if it is accepted."""
@@ -106,18 +111,31 @@ class SigningKeys:
         return key if key and (key.expires_at is None or key.expires_at > now) else None
 
     async def rotate(self, now: datetime, *, at_once: bool = False) -> str:
-        """Make a new key and return its id. Older ones are accepted for a while, or not at all."""
-        key_id = secrets.token_hex(_ID_BYTES)
+        """Make a new key and return its id. Older ones are accepted for a while, or not at all.
+
+        Also those of another secret: who means to end what was signed means all of it.
+        """
         until = now if at_once else now + self._token_life + 2 * RELOAD
-        row = {"id": key_id, "root": self._root, "created_at": now, "expires_at": None}
         still = or_(signing_keys.c.expires_at.is_(None), signing_keys.c.expires_at > until)
         async with self._engine.begin() as connection:
             await connection.execute(update(signing_keys).where(still).values(expires_at=until))
-            await connection.execute(insert(signing_keys).values(**row))
+            key_id = await self._add(connection, now, at_once=at_once)
             await connection.execute(delete(signing_keys).where(signing_keys.c.expires_at <= now))
-            act = Act(Action.SIGNING_KEY_ROTATE, key_id, details={"atOnce": at_once})
-            await record(connection, now, act)
         await self._load(now)
+        return key_id
+
+    def _own(self) -> list[SigningKey]:
+        """Return the keys of our secret that no rotation has ended."""
+        keys = self._keys.values()
+        return [key for key in keys if key.root == self._root and key.expires_at is None]
+
+    async def _add(self, connection: AsyncConnection, now: datetime, *, at_once: bool) -> str:
+        """Make a key of our secret and return its id."""
+        key_id = secrets.token_hex(_ID_BYTES)
+        row = {"id": key_id, "root": self._root, "created_at": now, "expires_at": None}
+        await connection.execute(insert(signing_keys).values(**row))
+        act = Act(Action.SIGNING_KEY_ROTATE, key_id, details={"atOnce": at_once})
+        await record(connection, now, act)
         return key_id
 
     async def _load(self, now: datetime) -> None:

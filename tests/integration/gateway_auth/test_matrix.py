@@ -166,13 +166,13 @@ async def forged(gateway: Gateway, owner: User) -> dict[str, str]:
     moment, life = gateway.context.clock(), timedelta(minutes=15)
     key = await gateway.context.logins.keys.current(moment)
     claims = jwt.decode(owner.access_token, options={"verify_signature": False})
-    wrong = SigningKey(key.id, b"x" * 32, moment, None)
+    wrong = SigningKey(key.id, key.root, b"x" * 32, moment, None)
     sid = claims["sid"]
     return {
         "expired": access_tokens.sign(owner.id, sid, key, moment - life, life),
         "signed by another": access_tokens.sign(owner.id, sid, wrong, moment, life),
         "unknown key": access_tokens.sign(
-            owner.id, sid, SigningKey("f" * 24, key.secret, moment, None), moment, life
+            owner.id, sid, SigningKey("f" * 24, key.root, key.secret, moment, None), moment, life
         ),
         "unsigned": jwt.encode(claims, "", algorithm="none", headers={"kid": key.id}),
         "of no sign-in": access_tokens.sign(owner.id, NOBODY, key, moment, life),

@@ -17,7 +17,7 @@ from moorage_gateway.auth.tokens import API_KEY, digest_of, new_token, shown_pre
 from moorage_gateway.errors import Unavailable
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-KEY = SigningKey("key", b"k" * 32, NOW, None)
+KEY = SigningKey("key", "root", b"k" * 32, NOW, None)
 LIFE = timedelta(minutes=15)
 
 
