@@ -24,6 +24,8 @@ class Provider:
         self.asked: list[str] = []
         self.is_down = False
         self.claims_issuer: str | None = None
+        self.keys_body: bytes | None = None
+        """What it says instead of its keys."""
         self._private: dict[str, Any] = {}
         self._published: dict[str, dict[str, Any]] = {}
 
@@ -43,6 +45,11 @@ class Provider:
         """Publish a key no more."""
         del self._published[key_id]
 
+    @property
+    def published(self) -> list[dict[str, Any]]:
+        """The keys that it publishes."""
+        return list(self._published.values())
+
     def token(self, subject: str = "ada", *, key_id: str | None = None, **claims: Any) -> str:
         """Return a token; claims that are None are left out."""
         key_id = key_id or list(self._private)[-1]
@@ -60,7 +67,7 @@ class Provider:
         return jwt.encode(kept, private, algorithm=kind, headers={"kid": key_id})
 
     def answer(self, path: str) -> tuple[int, Any]:
-        """Return status and body for a path."""
+        """Return status and body for a path; a body of bytes is sent as it is."""
         self.asked.append(path)
         if self.is_down:
             return 503, {}
@@ -68,7 +75,7 @@ class Provider:
             issuer = self.claims_issuer or self.issuer
             return 200, {"issuer": issuer, "jwks_uri": f"{self.issuer}/keys"}
         if path == "/realm/keys":
-            return 200, {"keys": list(self._published.values())}
+            return 200, self.keys_body or {"keys": self.published}
         return 404, {}
 
 
@@ -79,7 +86,7 @@ def running_provider() -> Iterator[Provider]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, document = provider.answer(self.path)
-            body = json.dumps(document).encode()
+            body = document if isinstance(document, bytes) else json.dumps(document).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

@@ -18,7 +18,13 @@ _KEPT: Final = timedelta(hours=1)
 """How long keys are used beyond their time while the provider does not answer."""
 _LARGEST: Final = 1024 * 1024
 _DISCOVERY: Final = "/.well-known/openid-configuration"
-_FAILURES: Final = (httpx2.HTTPError, httpx2.InvalidURL, ValueError, TimeoutError)
+_FAILURES: Final = (
+    httpx2.HTTPError,
+    httpx2.InvalidURL,
+    ValueError,
+    RecursionError,  # of JSON that is nested too deeply
+    TimeoutError,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -104,17 +110,23 @@ class Jwks:
 
 def _keys_in(document: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
     """Return the keys for signatures in a set; what cannot be used (or is secret) is left out."""
-    found: dict[str, jwt.PyJWK] = {}
-    for item in document.get("keys", []):
-        if not isinstance(item, dict) or item.get("use", "sig") != "sig":
-            continue
-        if item.get("kty") not in {"RSA", "EC", "OKP"} or not isinstance(item.get("kid"), str):
-            continue
-        try:
-            found[item["kid"]] = jwt.PyJWK(item)
-        except (jwt.PyJWKError, jwt.InvalidKeyError):
-            continue
+    listed = document.get("keys")
+    keys = [_key_in(item) for item in listed] if isinstance(listed, list) else []
+    found = {key.key_id: key for key in keys if key is not None and key.key_id is not None}
     if not found:
         msg = "the provider lists no key for signatures"
         raise ValueError(msg)
     return found
+
+
+def _key_in(item: Any) -> jwt.PyJWK | None:
+    """Return the key for signatures that an entry of a set is, if it is one."""
+    if not isinstance(item, dict) or item.get("use", "sig") != "sig":
+        return None
+    # A tuple: what came over the network need not be hashable.
+    if item.get("kty") not in ("RSA", "EC", "OKP") or not isinstance(item.get("kid"), str):
+        return None
+    try:
+        return jwt.PyJWK(item)
+    except (jwt.PyJWKError, jwt.InvalidKeyError, TypeError, ValueError):
+        return None

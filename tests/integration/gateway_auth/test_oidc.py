@@ -1,5 +1,6 @@
 """Tokens of an OpenID Connect provider, which is a real server here: keys, rotation, outages."""
 
+import json
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -259,6 +260,42 @@ async def test_while_the_provider_is_away_known_keys_are_good_for_an_hour(
     provider.is_down = False
     clock.turn(seconds=11)
     assert await works(gateway, token)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"{}",
+        b"[]",
+        b'{"keys": null}',
+        b'{"keys": 7}',
+        b'{"keys": {"kid": "first"}}',
+        b'{"keys": [null, 7, "x", []]}',
+        b'{"keys": [{"kid": "first", "kty": ["RSA"]}]}',
+        b'{"keys": [{"kid": "first", "kty": "RSA", "n": 7, "e": null}]}',
+        b'{"keys": [{"kid": "first", "kty": "EC", "crv": {}, "alg": ["ES256"]}]}',
+        b'{"keys": ' + b"[" * 100_000,
+    ],
+    ids=lambda body: body[:60].decode(),
+)
+async def test_a_provider_that_lists_no_keys_is_told_as_away(
+    gateway: Gateway, clock: Clock, provider: Provider, body: bytes
+) -> None:
+    provider.keys_body = body
+    answer = await ask(gateway, "GET", "/me", provider.token())
+    assert (answer.status_code, answer.json()["code"]) == (503, "BACKEND_UNAVAILABLE")
+    provider.keys_body = None
+    clock.turn(seconds=11)
+    assert await works(gateway, provider.token())
+
+
+async def test_a_key_that_is_none_does_not_spoil_the_others(
+    gateway: Gateway, provider: Provider
+) -> None:
+    odd = [None, {"kid": "odd", "kty": {}}, {"kid": "odd", "kty": "RSA", "alg": ["RS256"]}]
+    provider.keys_body = json.dumps({"keys": odd + provider.published}).encode()
+    assert await works(gateway, provider.token())
 
 
 async def test_another_issuers_configuration_is_not_taken(
