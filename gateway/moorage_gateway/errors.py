@@ -6,7 +6,8 @@ A class fixes code and status; its constructor takes facts, the sentence is made
     ├── RequestInvalid          400 VALIDATION_ERROR     mistakes, each with the field's path
     ├── Unauthorized            401 UNAUTHORIZED
     │   ├── LoginRefused                                 address or password: not told which
-    │   └── RefreshRefused                               the sign-in has ended
+    │   ├── RefreshRefused                               the sign-in has ended
+    │   └── MembershipLapsed                             a key of whom no provider names a member
     ├── BudgetSpent             402 BUDGET_EXCEEDED
     ├── Forbidden               403 FORBIDDEN            the runner refused a path
     │   ├── LoginsOff                                    nobody logs in here
@@ -126,6 +127,17 @@ class RefreshRefused(Unauthorized):
     def __init__(self) -> None:
         super().__init__()
         self.message = "the sign-in has ended: log in again"
+
+
+class MembershipLapsed(Unauthorized):
+    """An API key is good, and no provider has said lately that its user may come in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.message = (
+            "this key is for members of a group, and the identity provider has not named you as "
+            "one lately: sign in there once more, and use its token here"
+        )
 
 
 class BudgetSpent(GatewayError):

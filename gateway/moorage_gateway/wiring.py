@@ -225,9 +225,7 @@ async def open_context(
             recorder = _recorder(base, hub, watch, tracing)
             tasks += _needed_once(base, backend, recorder)
         if logins is not None:
-            guard = StreamGuard(
-                hub, engine, clock, settings.login.recheck_seconds, settings.oidc.groups_kept
-            )
+            guard = StreamGuard(hub, engine, clock, settings.login.recheck_seconds, settings.oidc)
             tasks.append(Background("stream-guard", guard.run))
         supervisor = await base.run(tasks)
         jobs_redis = await stack.enter_async_context(_jobs_redis(settings))

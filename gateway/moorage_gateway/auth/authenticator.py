@@ -18,8 +18,9 @@ from moorage_gateway.auth.keys import SigningKeys
 from moorage_gateway.auth.principal import Principal
 from moorage_gateway.auth.repository import Holder, IdentityRepository
 from moorage_gateway.auth.tokens import API_KEY, digest_of
-from moorage_gateway.errors import Unauthorized
+from moorage_gateway.errors import Forbidden, MembershipLapsed, Unauthorized
 from moorage_gateway.first import First
+from moorage_gateway.settings import OidcSettings
 
 if TYPE_CHECKING:
     from moorage_gateway.auth.oidc import Oidc
@@ -45,14 +46,14 @@ class Authenticator:
         keys: SigningKeys,
         oidc: "Oidc | None",
         recheck: timedelta,
-        groups_kept: timedelta,
+        oidc_settings: OidcSettings,
         clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._keys = keys
         self._oidc = oidc
         self._recheck = recheck
-        self._groups_kept = groups_kept
+        self._oidc_settings = oidc_settings
         self._clock = clock
         self._found: OrderedDict[str, _Found] = OrderedDict()
         self._changes = 0
@@ -104,7 +105,7 @@ class Authenticator:
             self._found.popitem(last=False)
 
     def _identities(self, connection: AsyncConnection) -> IdentityRepository:
-        return IdentityRepository(connection, self._groups_kept)
+        return IdentityRepository(connection, self._oidc_settings)
 
     async def _find(self, token: str, digest: str, now: datetime) -> Principal:
         if token.startswith(API_KEY):
@@ -123,7 +124,7 @@ class Authenticator:
     async def _by_sign_in(self, claims: access_tokens.AccessClaims, now: datetime) -> Principal:
         async with self._engine.connect() as connection:
             holder = await self._identities(connection).sign_in(claims.sign_in_id, now)
-        if holder is None or holder.user_id != claims.user_id:
+        if holder is None or holder.role is None or holder.user_id != claims.user_id:
             raise Unauthorized
         return Principal(
             holder.user_id, holder.role, "sign_in", holder.credential_id, claims.expires_at
@@ -134,6 +135,8 @@ class Authenticator:
             holder = await self._identities(connection).api_key(digest, now)
         if holder is None:
             raise Unauthorized
+        if holder.role is None:
+            raise MembershipLapsed
         if holder.used_at is None or now - holder.used_at > _USE_NOTED_EVERY:
             async with self._engine.begin() as connection:
                 await self._identities(connection).key_was_used(holder.credential_id, now)
@@ -155,11 +158,13 @@ class Authenticator:
         if holder is None:  # new, changed or disabled
             async with self._engine.begin() as connection:
                 holder = await self._identities(connection).keep_provided(identity, now)
+        if identity.role is None:
+            raise Forbidden("none of your groups may use this gateway")
         if holder is None:
             raise Unauthorized
         if holder.used_at is None or now - holder.used_at > _GROUPS_NOTED_EVERY:
             async with self._engine.begin() as connection:
                 await self._identities(connection).groups_were_said(holder.user_id, now)
         return Principal(
-            holder.user_id, holder.role, "oidc", "", identity.expires_at, identity.groups
+            holder.user_id, identity.role, "oidc", "", identity.expires_at, identity.groups
         )

@@ -48,8 +48,7 @@ async def open_logins(
         stack.callback(passwords.close)
         oidc = await stack.enter_async_context(_provider(settings.oidc))
         recheck = timedelta(seconds=login.recheck_seconds)
-        kept = settings.oidc.groups_kept
-        authenticator = Authenticator(engine, keys, oidc, recheck, kept, clock)
+        authenticator = Authenticator(engine, keys, oidc, recheck, settings.oidc, clock)
         yield Logins(login, authenticator, keys, passwords)
 
 

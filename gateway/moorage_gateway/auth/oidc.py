@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import jwt
 
+from moorage_gateway.auth.groups import groups_in, role_of
 from moorage_gateway.auth.jwks import Jwks
-from moorage_gateway.auth.principal import Identity, Role
-from moorage_gateway.errors import Forbidden, Unauthorized
+from moorage_gateway.auth.principal import Identity
+from moorage_gateway.errors import Unauthorized
 from moorage_gateway.settings import OidcSettings
 
 ALGORITHMS: Final = (
@@ -32,7 +33,6 @@ class Oidc:
 
         Raises:
             Unauthorized: if it is not the provider's, not for us, or expired.
-            Forbidden: if it is good, and none of the user's groups may come in.
             Unavailable: if the provider's keys cannot be had.
         """
         key = await self._keys.key(key_id, now)
@@ -71,7 +71,6 @@ def identity_in(claims: Mapping[str, Any], settings: OidcSettings, now: datetime
 
     Raises:
         Unauthorized: if they are not worth anything now, or name nobody.
-        Forbidden: if none of the user's groups may come in.
     """
     leeway = timedelta(seconds=settings.leeway_seconds)
     expires_at = _moment(claims.get("exp"))
@@ -84,40 +83,15 @@ def identity_in(claims: Mapping[str, Any], settings: OidcSettings, now: datetime
     if subject is None:
         raise Unauthorized
     groups = groups_in(claims, settings.groups_claim)
-    role = role_of(groups, settings)
-    if role is None:
-        raise Forbidden("none of your groups may use this gateway")
     return Identity(
         issuer=settings.issuer or "",
         subject=subject,
         email=_text(claims.get("email"), _LONGEST_EMAIL),
         name=_text(claims.get("name"), _LONGEST_NAME),
-        role=role,
+        role=role_of(groups, settings),
         groups=groups,
         expires_at=expires_at + leeway,
     )
-
-
-def groups_in(claims: Mapping[str, Any], path: str) -> frozenset[str]:
-    """Return the groups that a claim lists; a claim of this very name goes before a nested one."""
-    found: Any = claims.get(path)
-    if found is None:
-        found = claims
-        for part in path.split("."):
-            found = found.get(part) if isinstance(found, Mapping) else None
-    if isinstance(found, str):
-        return frozenset({found})
-    listed = found if isinstance(found, list) else []
-    return frozenset(group for group in listed if isinstance(group, str))
-
-
-def role_of(groups: frozenset[str], settings: OidcSettings) -> Role | None:
-    """Return what members of these groups are here; None: nothing."""
-    if groups & frozenset(settings.admin_groups):
-        return "admin"
-    if not settings.user_groups or groups & frozenset(settings.user_groups):
-        return "user"
-    return None
 
 
 def _moment(seconds: Any) -> datetime | None:

@@ -43,7 +43,8 @@ class Identity:
     subject: str
     email: str | None
     name: str | None
-    role: Role
+    role: Role | None
+    """None: none of their groups may come in."""
     groups: frozenset[str]
     expires_at: datetime
 

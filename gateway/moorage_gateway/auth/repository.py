@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Executable, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from moorage_gateway.accounts.repository import LOCAL_ISSUER
 from moorage_gateway.audit.acts import Act, Action
 from moorage_gateway.audit.caller import present
 from moorage_gateway.audit.record import record
+from moorage_gateway.auth.groups import Word, role_of
 from moorage_gateway.auth.principal import Identity, Role
 from moorage_gateway.db.statements import insert_once
 from moorage_gateway.db.tables import api_keys, sign_ins, users
 from moorage_gateway.requests import random_id
+from moorage_gateway.settings import OidcSettings
 
 _AT_ONCE: Final = 500
 _ENABLED: Final = users.c.disabled_at.is_(None)
@@ -26,7 +29,8 @@ class Holder:
 
     credential_id: str
     user_id: str
-    role: Role
+    role: Role | None
+    """None: a provider's user of whom it is not known that they may still come in."""
     expires_at: datetime | None
     used_at: datetime | None = None
     """When its use was noted last or, of a provider's user, what it says of them."""
@@ -42,14 +46,11 @@ def _key_stands(now: datetime) -> ColumnElement[bool]:
 
 
 class IdentityRepository:
-    """Reads on one connection; the caller commits what is written.
+    """Reads on one connection; the caller commits what is written."""
 
-    ``groups_kept``: how long a provider's word on a user's groups holds for their API keys.
-    """
-
-    def __init__(self, connection: AsyncConnection, groups_kept: timedelta) -> None:
+    def __init__(self, connection: AsyncConnection, oidc: OidcSettings) -> None:
         self._connection = connection
-        self._groups_kept = groups_kept
+        self._oidc = oidc
 
     async def sign_in(self, sign_in_id: str, now: datetime) -> Holder | None:
         """Return whose a sign-in is, if it stands."""
@@ -103,7 +104,10 @@ class IdentityRepository:
         return Holder("", row.id, identity.role, identity.expires_at, row.groups_at)
 
     async def keep_provided(self, identity: Identity, now: datetime) -> Holder | None:
-        """Make the user whom a provider speaks of, or note what changed; None if disabled."""
+        """Make the user whom a provider speaks of, or note what changed; None if disabled.
+
+        Who may not come in is not made. If they could before, their API keys end with that.
+        """
         said = _said(identity) | {"groups_at": now}
         row = {
             "id": random_id(),
@@ -113,7 +117,10 @@ class IdentityRepository:
             "updated_at": now,
             **said,
         }
-        if not await insert_once(self._connection, users, row, key=("issuer", "subject")):
+        made = identity.role is not None and await insert_once(
+            self._connection, users, row, key=("issuer", "subject")
+        )
+        if not made:
             await self._connection.execute(
                 update(users).where(_names(identity), _ENABLED).values(updated_at=now, **said)
             )
@@ -139,8 +146,7 @@ class IdentityRepository:
 
     async def _key_holders(self, query: Executable, now: datetime) -> list[Holder]:
         rows: Any = await self._connection.execute(query)
-        since = now - self._groups_kept
-        return [_key_holder(row, since) for row in rows]
+        return [_key_holder(row, self._oidc, now) for row in rows]
 
 
 def _names(identity: Identity) -> ColumnElement[bool]:
@@ -150,22 +156,20 @@ def _names(identity: Identity) -> ColumnElement[bool]:
 def _said(identity: Identity) -> dict[str, Any]:
     """Return what is kept of what a provider says."""
     return {
-        "role": identity.role,
+        "role": identity.role or "user",
         "email": identity.email,
         "name": identity.name,
         "groups": sorted(identity.groups),
     }
 
 
-def _key_holder(row: Any, since: datetime) -> Holder:
-    """Return whose a key is; what a provider said before ``since`` holds no more.
-
-    That is their groups, and the role that came of them. Of other users no provider speaks.
-    """
-    key_id, user_id, role, expires_at, used_at, groups, groups_at = row
-    if groups_at is not None and groups_at <= since:
-        return Holder(key_id, user_id, "user", expires_at, used_at)
-    return Holder(key_id, user_id, role, expires_at, used_at, frozenset(groups or ()))
+def _key_holder(row: Any, oidc: OidcSettings, now: datetime) -> Holder:
+    """Return whose a key is; of a provider's users its last word says what they are."""
+    key_id, user_id, role, expires_at, used_at, issuer, groups, groups_at = row
+    if issuer == LOCAL_ISSUER:
+        return Holder(key_id, user_id, role, expires_at, used_at)
+    holding = Word(issuer, frozenset(groups or ()), groups_at).holding(oidc, now)
+    return Holder(key_id, user_id, role_of(holding, oidc), expires_at, used_at, holding)
 
 
 def _keys_query(now: datetime) -> Any:
@@ -176,6 +180,7 @@ def _keys_query(now: datetime) -> Any:
             users.c.role,
             api_keys.c.expires_at,
             api_keys.c.used_at,
+            users.c.issuer,
             users.c.groups,
             users.c.groups_at,
         )

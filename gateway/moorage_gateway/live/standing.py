@@ -7,7 +7,7 @@ deleted key, an expired token, a disabled user or another role ends it, within s
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from moorage_gateway.auth.principal import Credential, Principal, Role
 from moorage_gateway.auth.repository import Holder, IdentityRepository
 from moorage_gateway.live.hub import Hub
+from moorage_gateway.settings import OidcSettings
 
 _SHORTEST_SECONDS: Final = 1.0
 
@@ -33,13 +34,13 @@ class StreamGuard:
         engine: AsyncEngine,
         clock: Callable[[], datetime],
         seconds: float,
-        groups_kept: timedelta,
+        oidc: OidcSettings,
     ) -> None:
         self._hub = hub
         self._engine = engine
         self._clock = clock
         self._seconds = max(seconds, _SHORTEST_SECONDS)
-        self._groups_kept = groups_kept
+        self._oidc = oidc
 
     async def run(self) -> None:
         """Look until cancelled. While the database is away streams go on."""
@@ -67,7 +68,7 @@ class StreamGuard:
         for principal in held:
             ids[principal.credential].add(_key_of(principal))
         async with self._engine.connect() as connection:
-            repository = IdentityRepository(connection, self._groups_kept)
+            repository = IdentityRepository(connection, self._oidc)
             sign_ins = await repository.sign_ins(sorted(ids["sign_in"]), now)
             keys = await repository.api_keys(sorted(ids["api_key"]), now)
             users = await repository.enabled(sorted(ids["oidc"]))
@@ -87,7 +88,7 @@ def may_stay(principal: Principal, standing: Standing, now: datetime) -> bool:
     return expires_at is None or expires_at > now
 
 
-def _same(principal: Principal, user_id: str, role: Role) -> bool:
+def _same(principal: Principal, user_id: str, role: Role | None) -> bool:
     return (principal.user_id, principal.role) == (user_id, role)
 
 

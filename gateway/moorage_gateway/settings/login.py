@@ -122,7 +122,8 @@ class OidcSettings(Group):
             ge=0,
             le=365,
             description="How long API keys keep the groups, and the role that comes of them, that "
-            "their user's last token named. 0: they have none, and are a user's.",
+            "their user's last token named; then they are a user's without groups or, where "
+            "MOORAGE_OIDC__USER_GROUPS is set, refused. 0: at once.",
         ),
     ] = 7
     timeout_seconds: Annotated[

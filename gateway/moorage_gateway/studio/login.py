@@ -52,7 +52,7 @@ class StudioLogin(AuthenticationBackend):
             https_only=not is_loopback(settings.host),
         )
         self._context = context
-        self._groups_kept = settings.oidc.groups_kept
+        self._oidc = settings.oidc
 
     async def login(self, request: Request) -> bool:
         """Log an admin in; what is wrong with a refused login is not told.
@@ -121,10 +121,12 @@ class StudioLogin(AuthenticationBackend):
         """Begin a sign-in that has no tokens."""
         context, sign_in_id = self._context(), random_id()
         now = context.clock()
+        until = now + timedelta(hours=HOURS)
+        if found.credential == "oidc" and found.expires_at is not None:
+            # No longer than what the token's groups say is kept for API keys.
+            until = min(until, found.expires_at + self._oidc.groups_kept)
         async with context.engine.begin() as connection:
-            await AccountRepository(connection).open_sign_in(
-                sign_in_id, found.user_id, now, now + timedelta(hours=HOURS)
-            )
+            await AccountRepository(connection).open_sign_in(sign_in_id, found.user_id, now, until)
             act = Act(Action.STUDIO_OPEN, found.user_id)
             await record(connection, now, act, _caller(found))
         return sign_in_id
@@ -136,7 +138,7 @@ class StudioLogin(AuthenticationBackend):
             return None
         context = self._context()
         async with context.engine.connect() as connection:
-            identities = IdentityRepository(connection, self._groups_kept)
+            identities = IdentityRepository(connection, self._oidc)
             return await identities.sign_in(sign_in_id, context.clock())
 
 

@@ -188,6 +188,52 @@ async def test_groups_say_who_may_come_in(
             assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
 
 
+def token_of(provider: Provider, clock: Clock, subject: str, *groups: str) -> str:
+    """Return a token of this moment."""
+    moment = int(clock().timestamp())
+    return provider.token(subject, groups=list(groups), iat=moment, exp=moment + 900)
+
+
+async def test_where_groups_say_who_may_come_in_a_key_outlives_no_membership(
+    gateway: Gateway, clock: Clock, provider: Provider
+) -> None:
+    async with with_oidc(gateway, clock, user_groups=["people"]) as running:
+        assert await works(running, token_of(provider, clock, "ada", "people"))
+        key = await key_of(running, token_of(provider, clock, "ada", "people"))
+        clock.turn(days=6.9)
+        assert (await me(running, key))["role"] == "user"
+        clock.turn(days=1.1)
+        answer = await ask(running, "GET", "/me", key)
+        assert answer.status_code == 401
+        assert "sign in there once more" in answer.json()["error"]
+        await me(running, token_of(provider, clock, "ada", "people"))
+        assert await works(running, key)
+    async with with_oidc(gateway, clock, user_groups=["others"]) as running:
+        assert not await works(running, key)
+    async with with_oidc(gateway, clock) as running:
+        clock.turn(days=8)
+        assert (await me(running, key))["role"] == "user"
+
+
+async def test_a_token_that_names_no_membership_ends_what_the_one_before_gave(
+    gateway: Gateway, clock: Clock, provider: Provider
+) -> None:
+    root = token_of(provider, clock, "root", "ops")
+    async with with_oidc(gateway, clock, user_groups=["people"]) as running:
+        key = await key_of(running, token_of(provider, clock, "ada", "ops"))
+        assert (await me(running, key))["role"] == "admin"
+        for subject in ("ada", "ada", "stranger"):
+            answer = await ask(running, "GET", "/me", token_of(provider, clock, subject, "gone"))
+            assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
+        clock.turn(seconds=10)  # what was found of the key before is looked up anew
+        assert (await ask(running, "GET", "/me", key)).status_code == 401
+        shown = (await running.client.get("/admin/users", headers=bearer(root))).json()["users"]
+        assert {(one["email"], one["role"], *one["groups"]) for one in shown} == {
+            ("root@example.com", "admin", "ops"),
+            ("ada@example.com", "user", "gone"),
+        }
+
+
 async def test_admins_see_groups_and_leave_the_role_to_the_provider(
     gateway: Gateway, provider: Provider
 ) -> None:

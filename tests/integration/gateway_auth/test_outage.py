@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -60,7 +59,7 @@ async def test_streams_go_on_unchecked_and_are_checked_again(
     )
     stream = Held(principal)
     hub.clients.add(stream)
-    guard = StreamGuard(hub, gateway.context.engine, clock, 1, timedelta())
+    guard = StreamGuard(hub, gateway.context.engine, clock, 1, gateway.context.settings.oidc)
     running = asyncio.create_task(guard.run())
     await asyncio.to_thread(server.kill)
     async with asyncio.timeout(30):

@@ -111,8 +111,8 @@ async def test_streams_of_a_disabled_user_end(gateway: Gateway, admin: User, clo
     authenticator = gateway.context.logins.authenticator
     stream: Any = Held(await authenticator.authenticate(f"Bearer {ada.access_token}"))
     hub.clients.add(stream)
-    kept = gateway.context.settings.oidc.groups_kept
-    guard = StreamGuard(hub, gateway.context.engine, clock, 1, kept)
+    oidc = gateway.context.settings.oidc
+    guard = StreamGuard(hub, gateway.context.engine, clock, 1, oidc)
     await guard.once()
     assert stream.reasons == []
     assert (await patch(gateway, admin, ada.id, disabled=True)).is_success

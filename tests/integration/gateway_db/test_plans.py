@@ -42,7 +42,12 @@ from moorage_gateway.retention import rules
 from moorage_gateway.retention.gone import note_gone
 from moorage_gateway.retention.removal import remove_some
 from moorage_gateway.sessions.repository import SessionRepository
-from moorage_gateway.settings import DatabaseSettings, LoginSettings, RetentionSettings
+from moorage_gateway.settings import (
+    DatabaseSettings,
+    LoginSettings,
+    OidcSettings,
+    RetentionSettings,
+)
 from moorage_testing.databases import DIALECTS
 from moorage_testing.history import answered, asked, requested, resolved, said, used
 from moorage_testing.many_rows import FILLED, ROWS, at, fill_with_many, session_id, turn_id, user_id
@@ -75,7 +80,7 @@ def _put(connection: AsyncConnection) -> Awaitable[None]:
 
 
 def _identities(connection: AsyncConnection) -> IdentityRepository:
-    return IdentityRepository(connection, _DAY)
+    return IdentityRepository(connection, OidcSettings())
 
 
 def _audit(**equal: str) -> Query:

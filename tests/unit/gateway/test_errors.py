@@ -38,6 +38,7 @@ FACTS: dict[str, tuple[Any, ...]] = {
     "Unauthorized": (),
     "LoginRefused": (),
     "RefreshRefused": (),
+    "MembershipLapsed": (),
     "LoginsOff": (),
     "AddressTaken": (),
     "EnoughKeys": (50,),
