@@ -1,12 +1,39 @@
 """What groups of values are made of, and the values that all components have in common."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 Open = dict[str, Any]
 """Something of Kubernetes', as its own reference has it: passed on as it is."""
+
+
+_SELECTOR: Final = {"type": "object"}
+Peer = Annotated[
+    Open,
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "minProperties": 1,
+            "properties": {
+                "ipBlock": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["cidr"],
+                    "properties": {
+                        "cidr": {"type": "string"},
+                        "except": {"type": "array", "items": {"type": "string"}},
+                    },
+                },
+                "namespaceSelector": _SELECTOR,
+                "podSelector": _SELECTOR,
+            },
+        }
+    ),
+]
+"""A peer of a NetworkPolicy. Its shape is checked: an empty one could be everybody."""
 
 
 class Group(BaseModel):

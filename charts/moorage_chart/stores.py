@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from moorage_chart.base import Group, Open, Volume, Workload, requests
+from moorage_chart.base import Group, Open, Peer, Volume, Workload, requests
 
 
 class RedisAuth(Group):
@@ -36,6 +36,14 @@ class ExternalRedis(Group):
     session_url: Annotated[
         str, Field(description="redis://HOST:PORT/DB as sessions reach it, without a login.")
     ] = ""
+    peers: Annotated[
+        list[Peer],
+        Field(
+            description="Where it is, as peers of a NetworkPolicy, such as `ipBlock: {cidr: "
+            "192.0.2.10/32}`: sessions and the control plane reach these at its URLs' ports. To "
+            "be given where networkPolicies.enabled is true."
+        ),
+    ] = []
 
 
 class RedisTls(Group):
@@ -103,6 +111,13 @@ class ExternalPostgres(Group):
         ""
     )
     existing_secret: Annotated[str, Field(description="A Secret with url, instead of it.")] = ""
+    peers: Annotated[
+        list[Peer],
+        Field(
+            description="Where it is, as peers of a NetworkPolicy: gateway and recorder reach "
+            "these at the URL's port. Empty: any address. No session may reach it either way."
+        ),
+    ] = []
 
 
 class Postgres(Workload):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from moorage_chart.admission import Admission
-from moorage_chart.base import Group, Open
+from moorage_chart.base import Group, Open, Peer
 from moorage_chart.parts import Gateway, Operator, Proxy, Recorder, Sessions
 from moorage_chart.stores import Postgres, Redis
 
@@ -60,7 +60,8 @@ class NetworkPolicies(Group):
         Field(description="Make them, for the control plane and for the sessions' namespaces."),
     ] = True
     dns: Annotated[
-        list[Open], Field(description="Peers that answer DNS, as of a NetworkPolicy.")
+        list[Peer],
+        Field(min_length=1, description="Peers that answer DNS, as of a NetworkPolicy."),
     ] = [
         {
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
@@ -68,19 +69,19 @@ class NetworkPolicies(Group):
         }
     ]
     clients: Annotated[
-        list[Open], Field(description="Peers that may reach the gateway. Empty: everybody.")
+        list[Peer], Field(description="Peers that may reach the gateway. Empty: everybody.")
     ] = []
     scrapers: Annotated[
-        list[Open],
+        list[Peer],
         Field(description="Peers that may read metrics. Empty: all pods of the cluster."),
     ] = []
     control_plane_egress: Annotated[
         list[Open],
         Field(
             description="What operator, gateway and recorder may reach beside DNS, Redis, "
-            "PostgreSQL and port 443 and 6443 anywhere: rules as of a NetworkPolicy. An external "
-            "Redis and PostgreSQL are to be named here if they have other ports than 6379 and "
-            "5432."
+            "PostgreSQL and port 443 and 6443 anywhere: rules as of a NetworkPolicy. External "
+            "ones whose URLs are in Secrets are to be named here if their ports are others than "
+            "that of redis.external.sessionUrl and 5432."
         ),
     ] = []
     proxy_egress: Annotated[
@@ -94,7 +95,8 @@ class NetworkPolicies(Group):
         list[Open],
         Field(
             description="What sessions may reach beside DNS, Redis and the credential proxy or, "
-            "without it, port 443 of public addresses: rules as of a NetworkPolicy."
+            "without it, port 443 of public addresses: rules as of a NetworkPolicy. One without "
+            "`to` is for any address."
         ),
     ] = []
     private: Annotated[

@@ -59,17 +59,29 @@ EVERYTHING: Values = {
     },
     "redis": {
         "bundled": False,
-        "external": {"existingSecret": "redis-urls", "sessionUrl": "rediss://redis.example.com/0"},
+        "external": {
+            "existingSecret": "redis-urls",
+            "sessionUrl": "rediss://redis.example.com:6380/0",
+            "peers": [{"ipBlock": {"cidr": "192.0.2.64/28"}}],
+        },
         "tls": {"existingSecret": "redis-tls", "clientCertificate": True},
     },
     "postgres": {
         "bundled": False,
-        "external": {"url": "postgresql+asyncpg://moorage:secret@db.example.com/moorage"},
+        "external": {
+            "url": "postgresql+asyncpg://moorage:secret@db.example.com/moorage",
+            "peers": [{"ipBlock": {"cidr": "192.0.2.80/32"}}],
+        },
     },
     "networkPolicies": {
         "clients": [{"ipBlock": {"cidr": "192.0.2.0/24"}}],
         "controlPlaneEgress": [{"ports": [{"protocol": "TCP", "port": 4318}]}],
-        "sessionEgress": [{"ports": [{"protocol": "TCP", "port": 8443}]}],
+        "sessionEgress": [
+            {
+                "to": [{"ipBlock": {"cidr": "192.0.2.96/32"}}],
+                "ports": [{"protocol": "TCP", "port": 8443}],
+            }
+        ],
     },
     "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
 }

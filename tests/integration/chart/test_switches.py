@@ -103,7 +103,11 @@ REMOVED: list[tuple[Values, set[str]]] = [
         {
             "redis": {
                 "bundled": False,
-                "external": {"existingSecret": "urls", "sessionUrl": "redis://r/0"},
+                "external": {
+                    "existingSecret": "urls",
+                    "sessionUrl": "redis://r/0",
+                    "peers": [{"ipBlock": {"cidr": "192.0.2.1/32"}}],
+                },
             }
         },
         {

@@ -8,12 +8,24 @@
     - {protocol: TCP, port: 53}
 {{- end -}}
 
-{{/* To a store: list ROOT NAME PORT. External ones are where nobody here knows. */}}
+{{/*
+To a store: list ROOT NAME PORT URLS. A bundled one has that port; of an external one the URLs that
+stand in the values tell it.
+*/}}
 {{- define "moorage.egress.store" -}}
 {{- $root := index . 0 -}}
+{{- $store := get $root.Values (index . 1) -}}
+{{- $ports := list -}}
+{{- if not $store.bundled -}}
+{{- range index . 3 | compact -}}
+{{- $ports = append $ports (regexFind ":[0-9]+([/?]|$)" (last (splitList "@" .)) | trimAll ":/?" | default (index $ 2 | toString)) -}}
+{{- end -}}
+{{- end -}}
 - ports:
-    - {protocol: TCP, port: {{ index . 2 }}}
-  {{- if (get $root.Values (index . 1)).bundled }}
+    {{- range $ports | default (list (index . 2)) | uniq | sortAlpha }}
+    - {protocol: TCP, port: {{ . }}}
+    {{- end }}
+  {{- if $store.bundled }}
   to:
     - namespaceSelector:
         matchLabels:
@@ -21,7 +33,17 @@
       podSelector:
         matchLabels:
           {{- include "moorage.selector" (list $root (index . 1)) | nindent 10 }}
+  {{- else }}
+  {{- with $store.external.peers }}
+  to:
+    {{- toYaml . | nindent 4 }}
   {{- end }}
+  {{- end }}
+{{- end -}}
+
+{{/* To PostgreSQL. An external one without peers may be anywhere: only trusted pods have this rule. */}}
+{{- define "moorage.egress.postgres" -}}
+{{- include "moorage.egress.store" (list . "postgres" 5432 (list .Values.postgres.external.url)) -}}
 {{- end -}}
 
 {{/* Who may read metrics: PORT in ROOT. */}}
@@ -76,7 +98,8 @@ spec:
 {{- /* The API server has no labels, and its address is not known here: its ports have to do. */ -}}
 {{- define "moorage.egress.process" -}}
 {{ include "moorage.egress.dns" . }}
-{{ include "moorage.egress.store" (list . "redis" 6379) }}
+{{- $redis := .Values.redis.external }}
+{{ include "moorage.egress.store" (list . "redis" 6379 (list $redis.sessionUrl $redis.operatorUrl $redis.gatewayUrl $redis.proxyUrl)) }}
 - ports:
     - {protocol: TCP, port: 443}
     - {protocol: TCP, port: 6443}
