@@ -143,12 +143,16 @@ class Proxy(Process):
         SecretKey,
         Field(
             description="A Secret beside the proxy with the model's key. It may come, and change, "
-            "while the proxy runs."
+            "while the proxy runs. Without one, config.model.upstreams names files that something "
+            "else brings into the pod."
         ),
     ] = SecretKey(name="moorage-model-key", key="api-key")
     git_credentials: Annotated[
         list[GitCredentials],
-        Field(description="For repositories whose sessions name no Secret: url and secret."),
+        Field(
+            description="For repositories whose sessions name no Secret: url and secret, which "
+            "several may have in common."
+        ),
     ] = []
     resources: Annotated[Open, Field(description="Requests and limits, as of a container.")] = (
         requests("100m", "128Mi", "512Mi")

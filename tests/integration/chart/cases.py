@@ -85,3 +85,26 @@ EVERYTHING: Values = {
     },
     "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
 }
+
+OTHER_KEYS: Values = {
+    "proxy": {
+        "keySecret": {"name": ""},
+        "podAnnotations": {"vault.hashicorp.com/agent-inject": "true"},
+        "gitCredentials": [
+            {"url": "https://git.example.com/team", "secret": "git"},
+            {"url": "https://git.example.com/other", "secret": "git"},
+        ],
+        "config": {
+            "model": {
+                "upstreams": [
+                    {
+                        "name": "model",
+                        "url": "https://model.example.com",
+                        "keyFile": "/vault/secrets/model",
+                    }
+                ]
+            }
+        },
+    }
+}
+"""The model's key comes from elsewhere, and two git servers take the same credentials."""

@@ -17,7 +17,7 @@ from moorage_testing.controlplane.options import GARBAGE, Options
 from moorage_testing.controlplane.plane import ControlPlane, running_control_plane
 from moorage_testing.helm import CHART, NAMESPACE, Helm, Manifest, find, pods
 
-from .cases import DEFAULTS, EVERYTHING
+from .cases import DEFAULTS, EVERYTHING, OTHER_KEYS
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 FOREIGN = {"HTTPRoute", "ServiceMonitor"}
@@ -109,7 +109,7 @@ def session(installed: Installed) -> Iterator[Manifest]:
         admin.delete("/api/v1/namespaces/moorage-sessions/pods/work", gracePeriodSeconds="0")
 
 
-@pytest.mark.parametrize("values", [DEFAULTS, EVERYTHING])
+@pytest.mark.parametrize("values", [DEFAULTS, EVERYTHING, OTHER_KEYS])
 def test_every_manifest_is_taken_as_it_is(
     installed: Installed, tmp_path: Path, values: Manifest
 ) -> None:

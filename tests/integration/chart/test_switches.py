@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from moorage_testing.helm import Helm, HelmRefused, Manifest, find, names, pods
+from moorage_testing.helm import CHART, Helm, HelmRefused, Manifest, find, names, pods
+
+from .cases import DEFAULTS, OTHER_KEYS
 
 Values = dict[str, Any]
 
@@ -231,6 +233,27 @@ def test_agents_have_a_key_only_without_the_proxy_and_with_a_secret(helm: Helm) 
     assert not [name for name in without if "MODEL_KEY" in name]
 
 
+def test_without_a_secret_the_proxy_has_no_file_of_it(helm: Helm) -> None:
+    found = helm.template(OTHER_KEYS)
+    pod = templates(found)["proxy"]["spec"]
+    places = ["/tmp", "/secrets/git/git"]
+    assert [each["mountPath"] for each in pod["containers"][0]["volumeMounts"]] == places
+    assert [each["name"] for each in pod["volumes"]] == ["tmp", "git-git"]
+    data = find(found, "ConfigMap", "proxy")["data"]
+    upstreams = json.loads(data["MOORAGE_PROXY_MODEL__UPSTREAMS"])
+    assert [each["keyFile"] for each in upstreams] == ["/vault/secrets/model"]
+    assert len(json.loads(data["MOORAGE_PROXY_GIT__CREDENTIALS"])) == 2
+
+
+@pytest.mark.parametrize(("values", "told"), [(DEFAULTS, True), (OTHER_KEYS, False)])
+def test_notes_tell_of_the_model_s_key_where_there_is_a_secret_for_it(
+    helm: Helm, values: Values, told: bool
+) -> None:
+    notes = helm.run("install", "moorage", str(CHART), "--dry-run=client", values=values)
+    assert ("kubectl create secret generic" in notes) == told
+    assert "create-admin you@example.com" in notes
+
+
 def test_what_the_proxy_may_reach_is_nobody_else_s(helm: Helm) -> None:
     rule = {"ports": [{"protocol": "TCP", "port": 8080}]}
     found = helm.template({"networkPolicies": {"proxyEgress": [rule]}})
@@ -261,6 +284,7 @@ def test_a_bundled_redis_with_tls_shows_the_control_plane_its_ca_alone(helm: Hel
     [
         ({"redis": {"bundled": False}}, "redis.external.operatorUrl"),
         ({"postgres": {"bundled": False}}, "postgres.external.url"),
+        ({"proxy": {"keySecret": {"name": ""}}}, "proxy.keySecret.name"),
         ({"gateway": {"ingress": {"enabled": True}}}, "gateway.ingress.hosts"),
         ({"gateway": {"httpRoute": {"enabled": True}}}, "gateway.httpRoute"),
         (
