@@ -1,8 +1,9 @@
 """How every part reads its settings: from the environment, checked whole, told all at once.
 
 A setting is an environment variable: the part's prefix and the setting's path in upper case, the
-levels joined by two underscores. Lists are words with commas between. A secret may stand in a file
-instead, which the same variable with ``_FILE`` at its end names.
+levels joined by two underscores. Lists are words with commas between, or JSON where words are not
+enough; an empty variable is an empty list. A secret may stand in a file instead, which the same
+variable with ``_FILE`` at its end names.
 """
 
 from moorage_api.settings.base import SEPARATOR, Group, Leaf, Words, leaves

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 from pydantic.fields import FieldInfo
@@ -44,6 +44,11 @@ class Leaf:
     def is_secret(self) -> bool:
         """Whether its value is never shown, and may come from a file."""
         return SecretStr in (self.field.annotation, *get_args(self.field.annotation))
+
+    @property
+    def is_json_list(self) -> bool:
+        """Whether it is a list that is written as JSON, other than `Words`."""
+        return get_origin(self.field.annotation) is list and NoDecode not in self.field.metadata
 
     def value_in(self, settings: BaseModel) -> Any:
         """Return the value that the settings have."""

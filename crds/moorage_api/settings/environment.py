@@ -30,8 +30,21 @@ class EnvironmentSettings(BaseSettings):
         """Read the environment alone, with secrets also from the files that it names."""
         del dotenv_settings, file_secret_settings
         if isinstance(env_settings, EnvSettingsSource):
-            env_settings.env_vars = _with_files(settings_cls, env_settings.env_vars)
+            variables = _with_empty_lists(settings_cls, env_settings.env_vars)
+            env_settings.env_vars = _with_files(settings_cls, variables)
         return init_settings, env_settings
+
+
+def _with_empty_lists(
+    model: type[BaseSettings], variables: Mapping[str, str | None]
+) -> dict[str, str | None]:
+    """Return the variables, with ``[]`` for an empty one that is read as a JSON list."""
+    empty = {
+        leaf.variable.lower(): "[]"
+        for leaf in leaves(model)
+        if leaf.is_json_list and variables.get(leaf.variable.lower()) == ""
+    }
+    return {**variables, **empty}
 
 
 def _with_files(

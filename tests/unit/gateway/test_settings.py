@@ -78,6 +78,11 @@ def test_mistakes_are_told_all_at_once(
     assert "geheim" not in told
 
 
+def test_an_empty_variable_is_an_empty_list_of_either_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, MOORAGE_FILES__NAMES="", MOORAGE_REPOSITORIES__PATTERNS="")
+    assert (settings.files.names, settings.repositories.patterns) == ([], [])
+
+
 def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kubernetes makes such ones for services; runners have theirs."""
     load(monkeypatch, MOORAGE_GATEWAY_SERVICE_HOST="10.0.0.1", MOORAGE_SESSION_ID="x")
