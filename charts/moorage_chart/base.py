@@ -9,6 +9,11 @@ Open = dict[str, Any]
 """Something of Kubernetes', as its own reference has it: passed on as it is."""
 
 
+UNCHANGEABLE: Final = (
+    "Kubernetes does not change it later: an upgrade with another one is refused, and says what to "
+    "delete first."
+)
+
 _SELECTOR: Final = {"type": "object"}
 Peer = Annotated[
     Open,
@@ -87,8 +92,16 @@ class Process(Workload):
 class Volume(Group):
     """The volume of a bundled server."""
 
-    size: Annotated[str, Field(min_length=1, description="Size of the volume.")]
-    storage_class_name: Annotated[str, Field(description="Empty: the cluster's default.")] = ""
+    size: Annotated[
+        str,
+        Field(
+            pattern=r"^[0-9]+(\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$",
+            description=f"Size of the volume. {UNCHANGEABLE}",
+        ),
+    ]
+    storage_class_name: Annotated[
+        str, Field(description=f"Empty: the cluster's default. {UNCHANGEABLE}")
+    ] = ""
 
 
 def requests(cpu: str, memory: str, limit: str) -> Open:

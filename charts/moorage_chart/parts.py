@@ -36,7 +36,13 @@ class Service(Group):
     ] = "ClusterIP"
     port: Annotated[int, Field(ge=1, le=65535, description="Its port.")] = 8080
     node_port: Annotated[
-        int, Field(ge=0, le=65535, description="Port of the nodes. 0: whichever is free.")
+        int,
+        Field(
+            ge=0,
+            le=65535,
+            description="Port of the nodes. 0: whichever is free. Only with the types NodePort and "
+            "LoadBalancer.",
+        ),
     ] = 0
     annotations: Annotated[dict[str, str], Field(description="Of the Service.")] = {}
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from moorage_chart.admission import Admission
-from moorage_chart.base import Group, Open, Peer
+from moorage_chart.base import UNCHANGEABLE, Group, Open, Peer
 from moorage_chart.parts import Gateway, Operator, Proxy, Recorder, Sessions
 from moorage_chart.stores import Postgres, Redis
 
@@ -130,9 +130,11 @@ class PriorityClasses(Group):
             "whole cluster."
         ),
     ] = True
-    control_plane: Annotated[int, Field(description="Priority of the control plane.")] = 100_000
+    control_plane: Annotated[
+        int, Field(description=f"Priority of the control plane. {UNCHANGEABLE}")
+    ] = 100_000
     sessions: Annotated[
-        int, Field(description="Priority of sessions whose spec names no class.")
+        int, Field(description=f"Priority of sessions whose spec names no class. {UNCHANGEABLE}")
     ] = 0
 
 

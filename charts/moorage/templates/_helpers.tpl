@@ -94,3 +94,8 @@ annotation of pods, which are exchanged when it changes. Labels do not count: th
 {{- end -}}
 {{- toJson $data | sha256sum -}}
 {{- end -}}
+
+{{/* Refuses a value that the API server does not change: list VALUE WHAT-IT-IS COMMAND. */}}
+{{- define "moorage.unchangeable" -}}
+{{- fail (printf "%s cannot be changed, it is %v in the cluster: leave it so, or first run `%s`, as docs/install.md says under Upgrading" (index . 0) (index . 1) (index . 2)) -}}
+{{- end -}}

@@ -108,16 +108,42 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The one claim of a bundled server, as a template of a StatefulSet: VOLUME. */}}
+{{/*
+The one claim of a bundled server, as a template of a StatefulSet: list ROOT COMPONENT. The API server
+changes no such template, which is told before anything else is changed.
+*/}}
 {{- define "moorage.volumeclaim" -}}
+{{- $root := index . 0 -}}
+{{- $volume := (get $root.Values (index . 1)).volume -}}
+{{- $name := include "moorage.component" . -}}
+{{- with lookup "apps/v1" "StatefulSet" $root.Release.Namespace $name -}}
+{{- $spec := (first .spec.volumeClaimTemplates).spec -}}
+{{- $size := $spec.resources.requests.storage -}}
+{{- $class := $spec.storageClassName | default "" -}}
+{{- $command := printf "kubectl delete statefulset %s -n %s --cascade=orphan" $name $root.Release.Namespace -}}
+{{- if ne (include "moorage.bytes" $size) (include "moorage.bytes" $volume.size) -}}
+{{- include "moorage.unchangeable" (list (printf "%s.volume.size" (index $ 1)) $size $command) -}}
+{{- end -}}
+{{- if ne $class $volume.storageClassName -}}
+{{- include "moorage.unchangeable" (list (printf "%s.volume.storageClassName" (index $ 1)) ($class | default "the cluster's default") $command) -}}
+{{- end -}}
+{{- end -}}
 - metadata:
     name: data
   spec:
     accessModes: [ReadWriteOnce]
-    {{- with .storageClassName }}
+    {{- with $volume.storageClassName }}
     storageClassName: {{ . }}
     {{- end }}
     resources:
       requests:
-        storage: {{ .size }}
+        storage: {{ $volume.size }}
+{{- end -}}
+
+{{/* How many bytes a size is, since the API server writes 2048Mi as 2Gi. */}}
+{{- define "moorage.bytes" -}}
+{{- $units := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15
+  "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 -}}
+{{- $unit := regexFind "[A-Za-z]*$" . -}}
+{{- mulf (trimSuffix $unit .) (get $units $unit) -}}
 {{- end -}}

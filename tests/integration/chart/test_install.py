@@ -15,7 +15,7 @@ import yaml
 from moorage_testing.controlplane.errors import ApiRefused
 from moorage_testing.controlplane.options import GARBAGE, Options
 from moorage_testing.controlplane.plane import ControlPlane, running_control_plane
-from moorage_testing.helm import CHART, NAMESPACE, Helm, Manifest, find, pods
+from moorage_testing.helm import CHART, NAMESPACE, Helm, HelmRefused, Manifest, find, pods
 
 from .cases import DEFAULTS, EVERYTHING, OTHER_KEYS
 
@@ -234,6 +234,57 @@ def test_the_migration_of_a_version_is_one_job(installed: Installed, tmp_path: P
     second = jobs(installed)
     assert len(second) == 1
     assert second != first
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        (
+            {"priorityClasses": {"controlPlane": 1_000_000}},
+            "controlPlane .* is 100000 .* delete priorityclass moorage-moorage-control-plane`",
+        ),
+        ({"priorityClasses": {"sessions": -10}}, "priorityClasses.sessions .* it is 0 "),
+        (
+            {"redis": {"volume": {"size": "3Gi"}}},
+            "redis.volume.size .* it is 2Gi .* moorage-redis -n moorage --cascade=orphan`",
+        ),
+        ({"redis": {"volume": {"storageClassName": "fast"}}}, "redis.volume.storageClassName"),
+        ({"postgres": {"volume": {"size": "6Gi"}}}, "postgres.volume.size .* it is 5Gi "),
+        ({"postgres": {"volume": {"storageClassName": "fast"}}}, "it is the cluster's default"),
+    ],
+)
+def test_what_the_cluster_does_not_change_is_told_before_anything_is_changed(
+    installed: Installed, values: dict[str, Any], named: str
+) -> None:
+    installed.helm_run("upgrade", DEFAULTS)
+    before = installed.generations()
+    with pytest.raises(HelmRefused, match=named):
+        installed.helm_run("upgrade", values | {"gateway": {"replicas": 2}})
+    assert installed.generations() == before
+
+
+def test_a_size_may_be_written_otherwise(installed: Installed) -> None:
+    volumes = {"redis": {"volume": {"size": "2048Mi"}}, "postgres": {"volume": {"size": "5.0Gi"}}}
+    assert installed.rolled_by(volumes) == set()
+
+
+def test_what_is_deleted_first_may_be_changed(installed: Installed) -> None:
+    """As the refusals say; the volume itself stays as it is."""
+    changed = {
+        "priorityClasses": {"controlPlane": 5},
+        "redis": {"volume": {"size": "3Gi", "storageClassName": "fast"}},
+    }
+    installed.helm_run("upgrade", DEFAULTS)
+    for values in (changed, DEFAULTS):
+        installed.plane.kubectl("delete", "priorityclass", "moorage-moorage-control-plane")
+        installed.plane.kubectl(
+            *("delete", "statefulset", "moorage-redis", "-n", NAMESPACE, "--cascade=orphan")
+        )
+        installed.helm_run("upgrade", values)
+        priority = installed.get("priorityclass", "moorage-moorage-control-plane")["value"]
+        (claim,) = installed.get("statefulset", "moorage-redis")["spec"]["volumeClaimTemplates"]
+        size = claim["spec"]["resources"]["requests"]["storage"]
+        assert (priority, size) == ((5, "3Gi") if values else (100_000, "2Gi"))
 
 
 def test_removed_and_installed_again(installed: Installed, session: Manifest) -> None:

@@ -25,6 +25,7 @@ REFUSED: list[tuple[Values, str]] = [
     ({"operator": {"config": {"limits": {"perOwner": 1}}}}, "perOwner"),
     ({"images": {"pullPolicy": "Sometimes"}}, "pullPolicy"),
     ({"redis": {"maxMemory": "lots"}}, "maxMemory"),
+    ({"redis": {"volume": {"size": "2GB"}}}, "size"),
     ({"sessions": {"namespace": "Not_A_Name"}}, "namespace"),
     ({"postgres": {"external": {"urls": ""}}}, "urls"),
 ]

@@ -286,6 +286,7 @@ def test_a_bundled_redis_with_tls_shows_the_control_plane_its_ca_alone(helm: Hel
         ({"postgres": {"bundled": False}}, "postgres.external.url"),
         ({"proxy": {"keySecret": {"name": ""}}}, "proxy.keySecret.name"),
         ({"gateway": {"ingress": {"enabled": True}}}, "gateway.ingress.hosts"),
+        ({"gateway": {"service": {"nodePort": 30080}}}, "gateway.service.type NodePort or"),
         ({"gateway": {"httpRoute": {"enabled": True}}}, "gateway.httpRoute"),
         (
             {"redis": {"bundled": False, "external": {"existingSecret": "urls"}}},
