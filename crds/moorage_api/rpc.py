@@ -12,6 +12,8 @@ MAX_FILE_BYTES: Final = 10 * 1024 * 1024
 MAX_PATH: Final = 1000
 MAX_DIFF_BYTES: Final = 2 * 1024 * 1024
 PAGE: Final = 1000
+OPERATIONS_AT_ONCE: Final = 4
+"""As many a runner does at the same time; nobody asks one session for more."""
 
 Path = Annotated[str, Field(min_length=1, max_length=MAX_PATH)]
 Encoding = Literal["utf-8", "base64"]

@@ -34,6 +34,7 @@ A class fixes code and status; its constructor takes facts, the sentence is made
     ├── RateLimited             429 RATE_LIMITED
     │   └── StreamsHeld                                  as many streams as the user may hold
     ├── Unavailable             503 BACKEND_UNAVAILABLE  Redis, database or sessions do not answer
+    │   └── FilesBusy                                    too many file operations are under way
     └── InternalError           500 INTERNAL_ERROR       with the request id, never a trace
 
 Foreign exceptions are translated in ``translate``; what it does not know is an InternalError.
@@ -397,6 +398,16 @@ class Unavailable(GatewayError):
             f"{what} does not answer: try again shortly",
             {"service": what},
             None if seconds is None else {"Retry-After": str(seconds)},
+        )
+
+
+class FilesBusy(Unavailable):
+    """As many file operations are under way as there may be, and none ended in time."""
+
+    def __init__(self, whose: str, most: int) -> None:
+        super().__init__("files")
+        self.message = (
+            f"{most} file operations of {whose} are under way, as many as may be: try again shortly"
         )
 
 

@@ -203,11 +203,7 @@ async def open_context(
     async with _open_base(settings, clock, metrics) as base:
         stack, engine, redis = base.stack, base.engine, base.redis
         files_redis = await stack.enter_async_context(_files_redis(settings))
-        files = RunnerFiles(
-            files_redis,
-            timeout_seconds=settings.files.timeout_seconds,
-            concurrency=settings.files.concurrency,
-        )
+        files = RunnerFiles(files_redis, settings.files)
         logins = await stack.enter_async_context(open_logins(settings, engine, clock))
         brief = await stack.enter_async_context(_open_brief(settings))
         backend, hub, watch = await base.enter(open_backend)

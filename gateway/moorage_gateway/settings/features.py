@@ -52,8 +52,17 @@ class FileSettings(Group):
         float, Field(gt=0, le=120, description="How long a session's runner may take to answer.")
     ] = 15.0
     concurrency: Annotated[
-        int, Field(ge=1, le=1000, description="File operations under way at once.")
+        int,
+        Field(
+            ge=1,
+            le=1000,
+            description="File operations under way at once, of one session four of them.",
+        ),
     ] = 32
+    wait_seconds: Annotated[
+        float,
+        Field(gt=0, le=120, description="How long one waits for its turn before it is refused."),
+    ] = 5.0
 
     @property
     def kinds(self) -> FileKinds:

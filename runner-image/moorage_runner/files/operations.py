@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from moorage_api.rpc import (
+    OPERATIONS_AT_ONCE,
     REQUEST,
     DeleteFile,
     Diff,
@@ -32,9 +33,6 @@ from moorage_runner.files.limit import Limit, late
 from moorage_runner.files.listing import list_files
 from moorage_runner.files.tree import Tree
 from moorage_runner.workspace import Workspace
-
-AT_ONCE: Final = 4
-"""Operations that run at the same time, each in a thread of its own."""
 
 _LONGEST: Final = 30.0
 """Seconds an operation may take, however long its caller would wait."""
@@ -127,7 +125,7 @@ def run_operation(tree: Tree, request: Request, limit: Limit) -> Reply:
 def operations(workspace: Workspace, start_commit: str | None) -> Iterator[Operations]:
     """Give the operations on `workspace`; threads that still run end at their next look."""
     tree = Tree(workspace.repo)
-    executor = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="files")
+    executor = ThreadPoolExecutor(OPERATIONS_AT_ONCE, thread_name_prefix="files")
     with tempfile.TemporaryDirectory(prefix="moorage-", ignore_cleanup_errors=True) as private:
         try:
             yield Operations(tree, Differ(tree, start_commit, Path(private), executor), executor)

@@ -17,8 +17,8 @@ from redis.asyncio import Redis
 from moorage_api.backoff import Backoff
 from moorage_api.keys import REPLY_TTL_SECONDS, SessionKeys
 from moorage_api.redis_client import FAILURES
-from moorage_api.rpc import FIELD, Reply
-from moorage_runner.files.operations import AT_ONCE, Operations, Refused, operations, parse
+from moorage_api.rpc import FIELD, OPERATIONS_AT_ONCE, Reply
+from moorage_runner.files.operations import Operations, Refused, operations, parse
 from moorage_runner.workspace import Workspace
 
 _START: Final = "0-0"
@@ -61,7 +61,7 @@ class _Server:
         backoff = Backoff()
         async with asyncio.TaskGroup() as tasks:
             while True:
-                if len(self._running) >= AT_ONCE:
+                if len(self._running) >= OPERATIONS_AT_ONCE:
                     await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
                     continue
                 try:
@@ -78,7 +78,7 @@ class _Server:
         """Return what is to be done and not under way yet."""
         answer = await self._redis.xread(
             {self._keys.rpc: self._last},
-            count=AT_ONCE - len(self._running),
+            count=OPERATIONS_AT_ONCE - len(self._running),
             block=int(self._block * 1000),
         )
         entries = _entries(answer)

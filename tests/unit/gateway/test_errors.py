@@ -65,6 +65,7 @@ FACTS: dict[str, tuple[Any, ...]] = {
     "RateLimited": (10, 60, 5),
     "StreamsHeld": (100,),
     "Unavailable": ("redis",),
+    "FilesBusy": ("the session", 4),
     "InternalError": ("request",),
 }
 
