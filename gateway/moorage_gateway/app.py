@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -32,7 +32,7 @@ from moorage_gateway.errors import GatewayError, error_response, error_responses
 from moorage_gateway.files import endpoints as files
 from moorage_gateway.health import endpoints as health
 from moorage_gateway.kept.route import GivesAgain
-from moorage_gateway.limits.check import EXPOSED_HEADERS, LimitHeaders, limited
+from moorage_gateway.limits.check import EXPOSED_HEADERS, LimitHeaders
 from moorage_gateway.live import endpoints as live
 from moorage_gateway.live.handoff import StreamHandoff
 from moorage_gateway.messages import endpoints as messages
@@ -188,7 +188,6 @@ def _routes() -> Sequence[BaseRoute]:
             api.include_router(
                 router,
                 prefix=base,
-                dependencies=[Depends(limited)],
                 responses=error_responses(401, 429),
             )
     return tuple(api.routes)

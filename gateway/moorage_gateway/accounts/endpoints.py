@@ -17,8 +17,7 @@ from moorage_gateway.accounts.service import AccountService
 from moorage_gateway.auth.principal import PersonDep, PrincipalDep, anyone
 from moorage_gateway.context import ContextDep
 from moorage_gateway.errors import error_responses
-from moorage_gateway.limits.check import limited_by_address
-from moorage_gateway.limits.rules import LimitName
+from moorage_gateway.limits.route import CountedRoute
 from moorage_gateway.sessions.schemas import Done
 
 
@@ -27,9 +26,13 @@ async def not_stored(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 
-open_router = APIRouter(tags=["auth"], dependencies=[Depends(anyone), Depends(not_stored)])
+open_router = APIRouter(
+    tags=["auth"],
+    dependencies=[Depends(anyone), Depends(not_stored)],
+    route_class=CountedRoute,
+)
 """What needs no login; each route is limited per address."""
-router = APIRouter(prefix="/me", tags=["auth"])
+router = APIRouter(prefix="/me", tags=["auth"], route_class=CountedRoute)
 
 
 async def account_service(context: ContextDep) -> AccountService:
@@ -43,7 +46,6 @@ Accounts = Annotated[AccountService, Depends(account_service)]
 @open_router.post(
     "/register",
     status_code=status.HTTP_201_CREATED,
-    dependencies=[Depends(limited_by_address(LimitName.REGISTRATIONS))],
     responses=error_responses(400, 403, 409, 429, 503),
 )
 async def register(request: Register, accounts: Accounts) -> SignedIn:
@@ -53,7 +55,6 @@ async def register(request: Register, accounts: Accounts) -> SignedIn:
 
 @open_router.post(
     "/login",
-    dependencies=[Depends(limited_by_address(LimitName.LOGINS))],
     responses=error_responses(400, 401, 403, 429, 503),
 )
 async def login(request: Login, accounts: Accounts) -> SignedIn:
@@ -63,7 +64,6 @@ async def login(request: Login, accounts: Accounts) -> SignedIn:
 
 @open_router.post(
     "/refresh",
-    dependencies=[Depends(limited_by_address(LimitName.REFRESHES))],
     responses=error_responses(400, 401, 403, 429, 503),
 )
 async def refresh(request: Refresh, accounts: Accounts) -> SignedIn:
@@ -73,7 +73,6 @@ async def refresh(request: Refresh, accounts: Accounts) -> SignedIn:
 
 @open_router.post(
     "/logout",
-    dependencies=[Depends(limited_by_address(LimitName.REFRESHES))],
     responses=error_responses(400, 401, 403, 429, 503),
 )
 async def logout(

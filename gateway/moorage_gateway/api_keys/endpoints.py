@@ -9,9 +9,10 @@ from moorage_gateway.api_keys.service import KeyService
 from moorage_gateway.auth.principal import PersonDep
 from moorage_gateway.context import ContextDep
 from moorage_gateway.errors import LoginsOff, error_responses
+from moorage_gateway.limits.route import CountedRoute
 from moorage_gateway.sessions.schemas import Done
 
-router = APIRouter(prefix="/api-keys", tags=["api-keys"])
+router = APIRouter(prefix="/api-keys", tags=["api-keys"], route_class=CountedRoute)
 
 KeyId = Annotated[str, Path(max_length=64)]
 

@@ -10,8 +10,9 @@ from moorage_gateway.auth.access import SessionDep
 from moorage_gateway.auth.principal import PrincipalDep
 from moorage_gateway.context import ContextDep
 from moorage_gateway.errors import error_responses
+from moorage_gateway.limits.route import CountedRoute
 
-router = APIRouter(tags=["approvals"])
+router = APIRouter(tags=["approvals"], route_class=CountedRoute)
 
 
 async def approval_service(context: ContextDep, principal: PrincipalDep) -> ApprovalService:

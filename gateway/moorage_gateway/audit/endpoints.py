@@ -9,8 +9,9 @@ from moorage_gateway.audit.service import AuditService
 from moorage_gateway.auth.principal import AdminDep
 from moorage_gateway.context import ContextDep
 from moorage_gateway.errors import error_responses
+from moorage_gateway.limits.route import CountedRoute
 
-router = APIRouter(prefix="/admin/audit", tags=["admin"])
+router = APIRouter(prefix="/admin/audit", tags=["admin"], route_class=CountedRoute)
 
 
 async def audit_service(context: ContextDep, admin: AdminDep) -> AuditService:

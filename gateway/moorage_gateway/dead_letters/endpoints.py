@@ -9,9 +9,10 @@ from moorage_gateway.context import ContextDep
 from moorage_gateway.dead_letters.schemas import LetterPage, LetterQuery, LetterView, Retried
 from moorage_gateway.dead_letters.service import LetterService
 from moorage_gateway.errors import error_responses
+from moorage_gateway.limits.route import CountedRoute
 from moorage_gateway.sessions.schemas import Done
 
-router = APIRouter(prefix="/admin/dead-letters", tags=["admin"])
+router = APIRouter(prefix="/admin/dead-letters", tags=["admin"], route_class=CountedRoute)
 
 LetterId = Annotated[str, Path(max_length=64, pattern=r"^[^\x00]+$")]
 

@@ -18,8 +18,9 @@ from moorage_gateway.files.schemas import (
     WriteBody,
 )
 from moorage_gateway.files.service import FileService
+from moorage_gateway.limits.route import CountedRoute
 
-router = APIRouter(prefix="/sessions/{session_id}", tags=["files"])
+router = APIRouter(prefix="/sessions/{session_id}", tags=["files"], route_class=CountedRoute)
 
 _FILE = "/files/{path:path}"
 _ERRORS = error_responses(400, 403, 404, 409, 413, 415, 503)

@@ -1,8 +1,5 @@
 """Routes whose answers are kept, and what gives them again before a route is looked for."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any
-
 import structlog
 from fastapi.routing import APIRoute
 from starlette import status
@@ -15,9 +12,8 @@ from moorage_gateway.context import Context
 from moorage_gateway.errors import GatewayError, error_response
 from moorage_gateway.kept.answers import Answer, Basis, Key
 from moorage_gateway.limits.check import count
+from moorage_gateway.limits.route import CountedRoute, Handler
 from moorage_gateway.revalidation import tag_of
-
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class GivesAgain:
@@ -59,13 +55,14 @@ async def _again(scope: Scope, principal: Principal) -> Response | None:
     return None if answer is None else _given_again(context, answer)
 
 
-class KeptRoute(APIRoute):
-    """A route whose GET answers are kept with the basis that they note."""
-
+class _KeepingRoute(APIRoute):
     def get_route_handler(self) -> Handler:
-        """Return what answers a request (FastAPI's place for such things)."""
         make = super().get_route_handler()
         return _keeping(make) if self.methods == {"GET"} else make
+
+
+class KeptRoute(CountedRoute, _KeepingRoute):
+    """A route whose GET answers are kept with the basis that they note; counted before."""
 
 
 def _keeping(make: Handler) -> Handler:
@@ -73,7 +70,6 @@ def _keeping(make: Handler) -> Handler:
         context: Context = request.app.state.context
         principal = await current_principal(request)
         key = _key(request.scope, principal)
-        await count(request.scope, context, principal)
         if (known := await context.answers.made_meanwhile(key)) is not None:
             return _given_again(context, known)
         with context.answers.making.doing(key):

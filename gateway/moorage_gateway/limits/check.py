@@ -1,19 +1,19 @@
-"""What routes use: counts a request before it does anything, and tells every answer the limits.
+"""Counts a request before it does anything, and tells every answer the limits.
 
 The header fields are those of draft-ietf-httpapi-ratelimit-headers-10 (decision record 0038).
 """
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from moorage_gateway.auth.principal import Principal, PrincipalDep
-from moorage_gateway.context import Context, ContextDep
+from moorage_gateway.auth.principal import Principal
+from moorage_gateway.context import Context
 from moorage_gateway.errors import RateLimited
-from moorage_gateway.limits.rules import LimitName, Rule, limit_for
+from moorage_gateway.limits.rules import LimitName, Rule, limit_for, open_limit_for
 from moorage_gateway.limits.standing import Standing
 
 _KEY: Final = "limit_headers"
@@ -21,42 +21,26 @@ EXPOSED_HEADERS: Final = ("RateLimit", "RateLimit-Policy", "Retry-After")
 """What a page of another origin may read."""
 
 
-async def limited(request: Request, context: ContextDep, principal: PrincipalDep) -> None:
-    """Count the request for its user, once: a dependency of every route that asks who calls.
+async def count(scope: Scope, context: Context, principal: Principal | None) -> None:
+    """Count a request whose route is known, unless it was counted.
 
-    Raises:
-        RateLimited: if it is one too many.
-    """
-    await count(request.scope, context, principal)
-
-
-async def count(scope: Scope, context: Context, principal: Principal) -> None:
-    """Count a request whose route is known for its user, unless it was counted.
+    It counts for its user or, where nobody need be signed in, for the address that it comes from.
 
     Raises:
         RateLimited: if it is one too many.
         Unavailable: if Redis is away and the limit then refuses.
     """
     if context.limiter is not None and _KEY not in scope["state"]:
-        name = limit_for(scope["method"], scope["route"].path)
-        standing = await context.limiter.take(name, principal.user_id)
+        name, who = _counted_as(scope, principal)
+        standing = await context.limiter.take(name, who)
         _tell(scope, context.limiter.rules[name], standing)
 
 
-def limited_by_address(name: LimitName) -> Callable[[Request, ContextDep], Awaitable[None]]:
-    """Return a dependency that counts requests for the address that they come from.
-
-    Raises (the dependency):
-        RateLimited: if it is one too many.
-        Unavailable: if Redis is away and the limit then refuses.
-    """
-
-    async def check(request: Request, context: ContextDep) -> None:
-        if context.limiter is not None:
-            standing = await context.limiter.take(name, client_of(request))
-            _tell(request.scope, context.limiter.rules[name], standing)
-
-    return check
+def _counted_as(scope: Scope, principal: Principal | None) -> tuple[LimitName, str]:
+    path = scope["route"].path
+    if principal is None:
+        return open_limit_for(path), client_of(Request(scope))
+    return limit_for(scope["method"], path), principal.user_id
 
 
 def client_of(request: Request) -> str:

@@ -74,6 +74,19 @@ def rules_of(settings: LimitSettings) -> Mapping[LimitName, Rule]:
     }
 
 
+_OPEN: Final = {
+    "/register": LimitName.REGISTRATIONS,
+    "/login": LimitName.LOGINS,
+    "/refresh": LimitName.REFRESHES,
+    "/logout": LimitName.REFRESHES,
+}
+
+
+def open_limit_for(path: str) -> LimitName:
+    """Return the limit of a route that needs no login; ``path`` is the route's."""
+    return _OPEN[path]
+
+
 @lru_cache(maxsize=512)
 def limit_for(method: str, path: str) -> LimitName:
     """Return the limit that a signed-in user's request falls under; ``path`` is the route's."""

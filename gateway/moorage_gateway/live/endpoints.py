@@ -9,6 +9,7 @@ from moorage_api.events import EVENT_TYPES
 from moorage_gateway.auth.access import SessionDep, id_of
 from moorage_gateway.auth.principal import PrincipalDep
 from moorage_gateway.errors import Mistake, RequestInvalid, error_responses
+from moorage_gateway.limits.route import CountedRoute
 from moorage_gateway.live.ids import EventId, parse_event_id
 from moorage_gateway.live.items import Types
 from moorage_gateway.live.poll import Poll, Question
@@ -19,7 +20,7 @@ from moorage_gateway.live.user_stream import UserStream
 
 MAX_WAIT_SECONDS: Final = 25
 
-router = APIRouter(tags=["live"])
+router = APIRouter(tags=["live"], route_class=CountedRoute)
 
 LastEventId = Annotated[
     str | None,

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Depends, Path
 from moorage_gateway.auth.principal import AdminDep, PrincipalDep
 from moorage_gateway.context import ContextDep
 from moorage_gateway.errors import error_responses
+from moorage_gateway.limits.route import CountedRoute
 from moorage_gateway.quotas.schemas import QuotaView, SetQuotas
 from moorage_gateway.quotas.service import QuotaService
 
-router = APIRouter(prefix="/quotas", tags=["quotas"])
+router = APIRouter(prefix="/quotas", tags=["quotas"], route_class=CountedRoute)
 
 UserId = Annotated[str, Path(min_length=1, max_length=128, pattern=r"^[^\x00]+$")]
 

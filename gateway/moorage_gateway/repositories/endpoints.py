@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, status
 from moorage_gateway.auth.principal import AdminDep, PrincipalDep
 from moorage_gateway.context import ContextDep
 from moorage_gateway.errors import error_responses
+from moorage_gateway.limits.route import CountedRoute
 from moorage_gateway.repositories.schemas import (
     BranchList,
     PatchRepository,
@@ -17,7 +18,7 @@ from moorage_gateway.repositories.schemas import (
 )
 from moorage_gateway.repositories.service import RepositoryService
 
-router = APIRouter(prefix="/repositories", tags=["repositories"])
+router = APIRouter(prefix="/repositories", tags=["repositories"], route_class=CountedRoute)
 
 
 async def repository_service(context: ContextDep, principal: PrincipalDep) -> RepositoryService:

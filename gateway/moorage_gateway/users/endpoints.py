@@ -7,10 +7,11 @@ from fastapi import APIRouter, Depends, Path, Query, status
 from moorage_gateway.auth.principal import AdminDep
 from moorage_gateway.context import ContextDep
 from moorage_gateway.errors import LoginsOff, error_responses
+from moorage_gateway.limits.route import CountedRoute
 from moorage_gateway.users.schemas import CreateUser, ManagedUser, PatchUser, UserPage, UserQuery
 from moorage_gateway.users.service import UserService
 
-router = APIRouter(prefix="/admin/users", tags=["admin"])
+router = APIRouter(prefix="/admin/users", tags=["admin"], route_class=CountedRoute)
 
 UserId = Annotated[str, Path(max_length=64, pattern=r"^[^\x00]+$")]
 
