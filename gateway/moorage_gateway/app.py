@@ -25,6 +25,7 @@ from moorage_gateway.audit import endpoints as audit
 from moorage_gateway.audit.middleware import Audited
 from moorage_gateway.auth.gate import Gate
 from moorage_gateway.auth.rules import describe_rules, open_routes
+from moorage_gateway.bodies import BodyLimit
 from moorage_gateway.compression import compressed
 from moorage_gateway.context import OpenBackend
 from moorage_gateway.dead_letters import endpoints as dead_letters
@@ -40,7 +41,6 @@ from moorage_gateway.metrics.instruments import Metrics
 from moorage_gateway.metrics.requests import Measured, route_templates
 from moorage_gateway.middleware import (
     AnswerErrors,
-    BodyLimit,
     Guard,
     PlainPaths,
     RequestLog,

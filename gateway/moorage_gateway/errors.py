@@ -15,6 +15,7 @@ A class fixes code and status; its constructor takes facts, the sentence is made
     │   └── OriginRefused                                another site's page tried to write
     ├── NotFound                404 NOT_FOUND            also for what is another user's
     ├── MethodNotAllowed        405 METHOD_NOT_ALLOWED
+    ├── TooSlow                 408 REQUEST_TIMEOUT      the body did not come in time
     ├── Conflict                409 CONFLICT
     │   ├── AddressTaken                                 there is an account with this address
     │   ├── EnoughKeys                                   no more API keys for this user
@@ -210,6 +211,20 @@ class MethodNotAllowed(GatewayError):
         super().__init__(
             f"this path takes {allow}" if allow else "this path takes other methods",
             headers={"Allow": allow} if allow else None,
+        )
+
+
+class TooSlow(GatewayError):
+    """The request did not arrive in time."""
+
+    code = "REQUEST_TIMEOUT"
+    status = 408
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"the request did not arrive within {seconds:g} s",
+            {"seconds": seconds},
+            {"Connection": "close"},  # what is missing of it may still come
         )
 
 

@@ -1,4 +1,4 @@
-"""What surrounds every request, as plain ASGI: id and log line, errors, guard, size limit."""
+"""What surrounds every request, as plain ASGI: id and log line, errors, guard, paths."""
 
 import re
 import time
@@ -17,7 +17,6 @@ from moorage_gateway.errors import (
     HostRefused,
     InternalError,
     OriginRefused,
-    TooLarge,
     error_response,
     translate,
 )
@@ -26,7 +25,6 @@ from moorage_gateway.settings import HttpSettings, is_loopback
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_FILES: Final = re.compile(r"/sessions/[^/]+/files(/|$)")
 
 log = structlog.get_logger("moorage_gateway.access")
 
@@ -167,58 +165,6 @@ def _host_name(host: str) -> tuple[str, bool]:
     except ValueError:
         name = ""
     return name, is_loopback(name)
-
-
-class BodyLimit:
-    """Refuses bodies that are too large, whether or not they say how large they are."""
-
-    def __init__(self, app: ASGIApp, settings: HttpSettings) -> None:
-        self._app = app
-        self._settings = settings
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        limit = self._limit(scope["path"])
-        if _declared_length(scope) > limit:
-            await _refuse(limit)(scope, receive, send)
-            return
-        received = 0
-        answered = refused = False
-
-        async def receive_limited() -> Message:
-            nonlocal received, refused
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit and not (refused or answered):
-                refused = True
-                await _refuse(limit)(scope, receive, send)
-            # For the application the client is gone: it stops reading.
-            return {"type": "http.disconnect"} if received > limit else message
-
-        async def send_unless_refused(message: Message) -> None:
-            nonlocal answered
-            if not refused:
-                answered = True
-                await send(message)
-
-        await self._app(scope, receive_limited, send_unless_refused)
-
-    def _limit(self, path: str) -> int:
-        if _FILES.search(path):
-            return self._settings.max_file_body_bytes
-        return self._settings.max_body_bytes
-
-
-def _declared_length(scope: Scope) -> int:
-    length = Headers(scope=scope).get("content-length", "0")
-    return int(length) if length.isdecimal() else 0
-
-
-def _refuse(limit: int) -> ASGIApp:
-    return error_response(TooLarge("the request body", limit))
 
 
 class PlainPaths:

@@ -21,6 +21,7 @@ _EVERYWHERE: Final = {
 }
 _WITH_BODY: Final = {
     "400": "VALIDATION_ERROR: details list the fields",
+    "408": "REQUEST_TIMEOUT: the body did not arrive in time",
     "413": "PAYLOAD_TOO_LARGE",
 }
 _HEADERS: Final = {

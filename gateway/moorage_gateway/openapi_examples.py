@@ -246,6 +246,7 @@ ERRORS: Final[dict[str, dict[str, Any]]] = {
     "402": _error("BUDGET_EXCEEDED", f"session {_ID} has spent its budget"),
     "403": _error("FORBIDDEN", "what is below .git can only be read"),
     "404": _error("NOT_FOUND", f"there is no session {_ID}"),
+    "408": _error("REQUEST_TIMEOUT", "the request did not arrive within 30 s", {"seconds": 30.0}),
     "409": _error(
         "SESSION_NOT_READY",
         f"session {_ID} is Suspended and has no runner that answers: resume it, or try again "

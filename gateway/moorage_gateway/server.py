@@ -18,6 +18,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from moorage_api import collector
+from moorage_gateway.connection import connection_for
 from moorage_gateway.context import Context
 from moorage_gateway.settings import Settings
 
@@ -77,7 +78,7 @@ def make_server(app: Starlette, settings: Settings) -> Server:
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
+            http=connection_for(settings.http.receive_seconds),
             ws="none",
             lifespan="on",
             log_config=None,

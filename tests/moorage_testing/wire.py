@@ -67,6 +67,11 @@ class Wire:
         self._writer.write("\r\n".join([*lines, "", ""]).encode() + (body or b""))
         await self._writer.drain()
 
+    async def write(self, data: bytes) -> None:
+        """Send bytes, whatever they are a part of."""
+        self._writer.write(data)
+        await self._writer.drain()
+
     async def answer(self) -> Answer:
         """Return the next answer.
 

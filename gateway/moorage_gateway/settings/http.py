@@ -31,6 +31,20 @@ class HttpSettings(Group):
         int,
         Field(ge=1024, le=64 * 1024 * 1024, description="The largest body of a file operation."),
     ] = 15 * 1024 * 1024
+    receive_seconds: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=600,
+            description="How long a request's head may take to arrive, and then its body.",
+        ),
+    ] = 30.0
+    receive_file_seconds: Annotated[
+        float,
+        Field(
+            gt=0, le=3600, description="How long the body of a file operation may take to arrive."
+        ),
+    ] = 300.0
     compress_from_bytes: Annotated[
         int,
         Field(

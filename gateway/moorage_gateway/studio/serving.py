@@ -15,7 +15,8 @@ from starlette.middleware import Middleware
 
 from moorage_api.base import now
 from moorage_gateway.audit.middleware import Audited
-from moorage_gateway.middleware import AnswerErrors, BodyLimit, Guard, PlainPaths, RequestLog
+from moorage_gateway.bodies import BodyLimit
+from moorage_gateway.middleware import AnswerErrors, Guard, PlainPaths, RequestLog
 from moorage_gateway.server import serve
 from moorage_gateway.settings import Settings
 from moorage_gateway.studio.pages import PATH, Studio

@@ -79,7 +79,7 @@ def test_an_operation_says_what_it_does_and_answers(name: str) -> None:
             assert whole["content"], status
     assert {"403", "500", "503"} <= operation["responses"].keys()
     if "requestBody" in operation:
-        assert {"400", "413"} <= operation["responses"].keys()
+        assert {"400", "408", "413"} <= operation["responses"].keys()
     if method == "get" and "application/json" in operation["responses"]["200"]["content"]:
         assert "304" in operation["responses"]
 
