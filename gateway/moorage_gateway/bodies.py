@@ -11,6 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from moorage_gateway.errors import GatewayError, TooLarge, TooSlow, error_response
 from moorage_gateway.settings import HttpSettings
 
+_AUTH: Final = "/api/auth/"
+_AUTH_BYTES: Final = 64 * 1024
+"""Who sends them need not be known, and nothing there is long."""
 _FILES: Final = re.compile(r"/sessions/[^/]+/files(/|$)")
 
 
@@ -28,6 +31,7 @@ class BodyLimit:
     def __init__(self, app: ASGIApp, settings: HttpSettings) -> None:
         self._app = app
         self._usual = Allowance(settings.max_body_bytes, settings.receive_seconds)
+        self._auth = Allowance(min(_AUTH_BYTES, self._usual.size), self._usual.seconds)
         self._files = Allowance(settings.max_file_body_bytes, settings.receive_file_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,12 +39,17 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        allowed = self._files if _FILES.search(scope["path"]) else self._usual
+        allowed = self._allowed(scope["path"])
         if _declared_length(scope) > allowed.size:
             await error_response(_too_large(allowed))(scope, receive, send)
             return
         body = _Body(scope, receive, send, allowed)
         await self._app(scope, body.receive, body.send)
+
+    def _allowed(self, path: str) -> Allowance:
+        if path.startswith(_AUTH):
+            return self._auth
+        return self._files if _FILES.search(path) else self._usual
 
 
 class _Body:

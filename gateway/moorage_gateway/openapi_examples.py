@@ -255,8 +255,8 @@ ERRORS: Final[dict[str, dict[str, Any]]] = {
     ),
     "413": _error(
         "PAYLOAD_TOO_LARGE",
-        "the request body exceeds 1,048,576 bytes",
-        {"limit": 1_048_576, "unit": "bytes"},
+        "the request body exceeds 6,291,456 bytes",
+        {"limit": 6_291_456, "unit": "bytes"},
     ),
     "415": _error("UNSUPPORTED_TYPE", "files such as 'a.exe' are neither read nor written"),
     "429": _error(

@@ -1,10 +1,18 @@
 """Settings of what is spoken over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
+from moorage_api.resources.parts import MAX_PROMPT
+from moorage_api.rpc import MAX_FILE_BYTES
 from moorage_gateway.settings.base import Group, Words
+
+_ESCAPED: Final = 12
+"""Bytes that JSON may take for one character: two escapes of six."""
+_ESCAPED_BYTE: Final = 3
+"""And for each byte of text in UTF-8, control characters aside: six for two, or twelve for four."""
+_ELSE: Final = 1024 * 1024
 
 
 class HttpSettings(Group):
@@ -25,12 +33,23 @@ class HttpSettings(Group):
         ),
     ] = []
     max_body_bytes: Annotated[
-        int, Field(ge=1024, le=64 * 1024 * 1024, description="The largest request body.")
-    ] = 1024 * 1024
+        int,
+        Field(
+            ge=1024,
+            le=64 * 1024 * 1024,
+            description="The largest request body: the longest message as JSON may write it, and "
+            "as much again. Under /api/auth 64 KiB.",
+        ),
+    ] = 2 * _ESCAPED * MAX_PROMPT
     max_file_body_bytes: Annotated[
         int,
-        Field(ge=1024, le=64 * 1024 * 1024, description="The largest body of a file operation."),
-    ] = 15 * 1024 * 1024
+        Field(
+            ge=1024,
+            le=64 * 1024 * 1024,
+            description="The largest body of a file operation: the largest file as JSON may write "
+            "it. The bundled Redis takes values of up to 32 MiB.",
+        ),
+    ] = _ESCAPED_BYTE * MAX_FILE_BYTES + _ELSE
     receive_seconds: Annotated[
         float,
         Field(

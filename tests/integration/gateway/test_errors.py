@@ -51,7 +51,7 @@ BAD: Final = [
      "VALIDATION_ERROR"),
     ("POST", "/sessions", b'{"projectPath": "/x", "prompt": "' + b"x" * 300_000 + b'"}', 413,
      "PAYLOAD_TOO_LARGE"),
-    ("POST", "/sessions", b'{"prompt": "' + b"x" * 2_000_000 + b'"}', 413,
+    ("POST", "/sessions", b'{"prompt": "' + b"x" * 7_000_000 + b'"}', 413,
      "PAYLOAD_TOO_LARGE"),
     ("GET", "/sessions?limit=101", None, 400, "VALIDATION_ERROR"),
     ("GET", "/sessions?limit=-1", None, 400, "VALIDATION_ERROR"),
@@ -87,13 +87,13 @@ async def test_a_large_body_without_a_length_is_refused(gateway: Gateway) -> Non
         for _ in range(count):
             yield b" " * 65_536
 
-    refused = await gateway.client.post("/sessions", content=chunks(64), headers=JSON)
+    refused = await gateway.client.post("/sessions", content=chunks(97), headers=JSON)
     assert (refused.status_code, refused.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
     session_id = await gateway.create()
     path = f"/sessions/{session_id}/files/a.txt"
-    larger = await gateway.client.post(path, content=chunks(64), headers=JSON)
-    assert larger.status_code == 400  # 4 MiB are not too large here, but no JSON
-    refused = await gateway.client.post(path, content=chunks(256), headers=JSON)
+    larger = await gateway.client.post(path, content=chunks(97), headers=JSON)
+    assert larger.status_code == 400  # 6 MiB are not too large here, but no JSON
+    refused = await gateway.client.post(path, content=chunks(497), headers=JSON)
     assert (refused.status_code, refused.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
 
 

@@ -75,7 +75,7 @@ async def test_a_body_that_comes_byte_by_byte_has_no_more_time(
     redis_server: RedisServer, home: Path
 ) -> None:
     async with connected(quick(home, redis_server)) as (_, wire):
-        await wire.send("POST", _LOGIN, Content_Type="application/json", Content_Length="99999")
+        await wire.send("POST", _LOGIN, Content_Type="application/json", Content_Length="9999")
         answer = await drip(wire, wire.answer())
         assert (answer.status, answer.closes) == (408, True)
 
