@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 from starlette.routing import BaseRoute
 
-from moorage_api.resources import Activity
+from moorage_api.resources import Activity, Phase
 from moorage_gateway.app import BASE
 from moorage_gateway.db.tables import sessions
 from moorage_gateway.kept.answers import KEEP_SECONDS, Answer, Basis, KeptAnswers
@@ -48,6 +48,11 @@ async def patch(gateway: Gateway, session_id: str, **fields: Any) -> None:
     assert answer.status_code == httpx2.codes.OK, answer.text
 
 
+async def suspend(gateway: Gateway, session_id: str) -> None:
+    await gateway.client.post(f"/sessions/{session_id}/suspend")
+    gateway.backend.stand(session_id, phase=Phase.SUSPENDED)
+
+
 @pytest.mark.parametrize("path", ["/sessions/{id}", "/sessions", "/sessions/{id}/messages"])
 async def test_what_is_unchanged_is_not_made_again(replicas: Replicas, path: str) -> None:
     session_id = await replicas.one.create()
@@ -69,7 +74,7 @@ CHANGES: dict[str, Act] = {
     "its context": lambda gateway, session_id: patch(gateway, session_id, context={"a": 1}),
     "its metadata": lambda gateway, session_id: patch(gateway, session_id, metadata={"a": 1}),
     "archived": lambda gateway, session_id: patch(gateway, session_id, status="archived"),
-    "suspended": lambda gateway, session_id: gateway.client.post(f"/sessions/{session_id}/suspend"),
+    "suspended": suspend,
     "what its runner does": lambda gateway, session_id: gateway.live(
         session_id, activity=Activity.WORKING, turn_id="t-1"
     ),
