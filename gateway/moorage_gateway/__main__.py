@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from moorage_api import collector
 from moorage_api.settings import report, secret_values
 from moorage_gateway import logs
-from moorage_gateway.settings import Settings, SettingsRefused, load_settings
+from moorage_gateway.settings import Settings, SettingsRefused, load_settings, load_unattended
 
 _BAD_USAGE = 2
+_UNATTENDED = frozenset({"record", "migrate"})
+"""Commands to whose processes nobody logs in."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command == "check-config":
         return _check_config()
     try:
-        settings = load_settings()
+        settings = load_unattended() if arguments.command in _UNATTENDED else load_settings()
     except SettingsRefused as refused:
         sys.stderr.write("The gateway cannot start:\n")
         sys.stderr.writelines(f"  {mistake}\n" for mistake in refused.mistakes)
@@ -54,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         ("serve", "serve HTTP over the sessions of a cluster; settings come from the environment"),
         ("record", "write the history down, and what else is needed once, beside `serve`"),
         ("credential-proxy", "serve the model and git to sessions; settings: MOORAGE_PROXY_..."),
-        ("check-config", "print the settings, secrets masked, and say what is wrong with them"),
+        ("check-config", "print the settings, secrets masked, and say what `serve` finds wrong"),
         ("migrate", "bring the database's tables to this version"),
         ("studio", "show the database's tables to admins, on this machine"),
     ):

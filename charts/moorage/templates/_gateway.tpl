@@ -1,7 +1,7 @@
 {{/* What gateway, recorder and migration have in common: the image, the settings, the logins. */}}
 
 {{- define "moorage.gateway.checksum" -}}
-{{- include "moorage.checksum" (list . "gateway/configmap.yaml" "gateway/secret.yaml" "redis/secret.yaml" "postgres/secret.yaml") -}}
+{{- include "moorage.checksum" (list . "gateway/configmap.yaml" "redis/secret.yaml" "postgres/secret.yaml") -}}
 {{- end -}}
 
 {{- define "moorage.gateway.container" -}}
@@ -22,11 +22,6 @@ volumeMounts:
 {{- define "moorage.gateway.env" -}}
 {{ include "moorage.redis.env" (list . "MOORAGE_REDIS_URL" "gateway") }}
 {{ include "moorage.postgres.env" . }}
-{{ include "moorage.secretenv" (list "MOORAGE_LOGIN__SECRET" (include "moorage.login.secret" .) "secret") }}
-{{- end -}}
-
-{{- define "moorage.login.secret" -}}
-{{- default (include "moorage.component" (list . "gateway")) .Values.gateway.login.existingSecret -}}
 {{- end -}}
 
 {{/* Pods that use the tables wait here until the migration's Job has brought them to their version. */}}

@@ -20,7 +20,7 @@ from moorage_gateway.settings.observability import (
     TracingSettings,
 )
 from moorage_gateway.settings.repositories import RepositorySettings
-from moorage_gateway.settings.root import Settings
+from moorage_gateway.settings.root import Settings, UnattendedSettings
 from moorage_gateway.settings.stores import DatabaseSettings, RedisSettings, RetentionSettings
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "Words",
     "is_loopback",
     "load_settings",
+    "load_unattended",
 ]
 
 
@@ -58,3 +59,12 @@ def load_settings() -> Settings:
         SettingsRefused: with every mistake at once.
     """
     return load(Settings)
+
+
+def load_unattended() -> Settings:
+    """Return them for a process that nobody logs in to: it needs no login secret.
+
+    Raises:
+        SettingsRefused: with every mistake at once.
+    """
+    return load(UnattendedSettings)

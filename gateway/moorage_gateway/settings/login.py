@@ -30,7 +30,8 @@ class LoginSettings(Group):
         AfterValidator(_checked_secret),
         Field(
             description="What access tokens are signed from: at least 32 random characters, the "
-            "same for all replicas. Must be set unless MOORAGE_AUTH is none."
+            "same for all replicas. Must be set unless MOORAGE_AUTH is none; `record` and "
+            "`migrate` do without."
         ),
     ] = None
     previous_secret: Annotated[

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -45,6 +45,8 @@ class Settings(EnvironmentSettings):
     """All of the gateway's settings."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
+    attended: ClassVar[bool] = True
+    """Whether users log in to the process."""
 
     home: Annotated[Path, Field(description="Folder for what the gateway keeps on this disk.")] = (
         Path("~/.moorage")
@@ -112,6 +114,12 @@ class Settings(EnvironmentSettings):
         return f"sqlite+aiosqlite:///{self.home_path / 'moorage.db'}"
 
 
+class UnattendedSettings(Settings):
+    """The same for a process that nobody logs in to: the recorder, the migration."""
+
+    attended: ClassVar[bool] = False
+
+
 def _mistakes_between(settings: Settings) -> Iterator[str]:
     """Yield a sentence for each rule between several settings that does not hold."""
     mistake = settings.redis.tls.mistake_with(settings.redis_url)
@@ -124,7 +132,7 @@ def _mistakes_between(settings: Settings) -> Iterator[str]:
         )
     if settings.auth == "none" and settings.http.allowed_hosts:
         yield "MOORAGE_AUTH=none allows loopback names only: remove MOORAGE_HTTP__ALLOWED_HOSTS"
-    if settings.auth == "users" and settings.login.secret is None:
+    if settings.attended and settings.auth == "users" and settings.login.secret is None:
         yield (
             "MOORAGE_LOGIN__SECRET must be set, unless MOORAGE_AUTH=none: at least 32 random "
             "characters, as `openssl rand -base64 32` makes them"

@@ -166,6 +166,15 @@ def test_the_sessions_namespace_is_restricted(installed: Installed) -> None:
         ("gateway", "get", "secrets", "moorage-sessions", "no"),
         ("gateway", "get", "secrets", "moorage", "no"),
         ("gateway", "get", "nodes", "", "no"),
+        ("recorder", "list", "claudesessions.moorage.dev", "moorage-sessions", "yes"),
+        ("recorder", "watch", "claudesessions.moorage.dev", "moorage-sessions", "yes"),
+        ("recorder", "list", "claudesessions.moorage.dev", "default", "no"),
+        ("recorder", "create", "claudesessions.moorage.dev", "moorage-sessions", "no"),
+        ("recorder", "patch", "claudesessions.moorage.dev", "moorage-sessions", "no"),
+        ("recorder", "delete", "claudesessions.moorage.dev", "moorage-sessions", "no"),
+        ("recorder", "get", "claudesessiontemplates.moorage.dev", "moorage-sessions", "no"),
+        ("recorder", "get", "secrets", "moorage-sessions", "no"),
+        ("recorder", "get", "secrets", "moorage", "no"),
     ],
 )
 def test_what_accounts_may_do(

@@ -53,7 +53,7 @@ ADDED: list[tuple[Values, set[str]]] = [
         {
             f"{kind}/moorage-moorage-{component}"
             for kind in ("Role", "RoleBinding")
-            for component in ("gateway", "operator", "proxy")
+            for component in ("gateway", "operator", "proxy", "recorder")
         }
         | {f"NetworkPolicy/moorage-moorage-{each}" for each in ("sessions", "sessions-open")}
         | {
@@ -254,6 +254,25 @@ def test_notes_tell_of_the_model_s_key_where_there_is_a_secret_for_it(
     assert "create-admin you@example.com" in notes
 
 
+def test_the_login_secret_is_the_gateway_s_alone(helm: Helm) -> None:
+    having = [
+        container["name"]
+        for pod in pods(helm.template())
+        for container in pod["spec"].get("initContainers", []) + pod["spec"]["containers"]
+        if "MOORAGE_LOGIN__SECRET" in json.dumps(container)
+    ]
+    assert having == ["gateway"]
+
+
+def test_the_recorder_has_an_account_of_its_own(helm: Helm) -> None:
+    accounts = {
+        name: template["spec"].get("serviceAccountName")
+        for name, template in templates(helm.template()).items()
+    }
+    assert accounts["recorder"] == "moorage-recorder"
+    assert accounts["gateway"] == "moorage-gateway"
+
+
 def test_what_the_proxy_may_reach_is_nobody_else_s(helm: Helm) -> None:
     rule = {"ports": [{"protocol": "TCP", "port": 8080}]}
     found = helm.template({"networkPolicies": {"proxyEgress": [rule]}})
@@ -313,6 +332,7 @@ def test_what_is_wanting_is_named(helm: Helm, values: Values, reason: str) -> No
     ("values", "rolled"),
     [
         ({"gateway": {"config": {"log": {"level": "debug"}}}}, {"gateway", "recorder"}),
+        ({"gateway": {"login": {"existingSecret": "another"}}}, {"gateway"}),
         ({"operator": {"config": {"log": {"level": "debug"}}}}, {"operator"}),
         ({"redis": {"maxMemory": "1gb"}}, {"redis"}),
         ({"sessions": {"model": {"url": "https://model.example.com"}}}, {"proxy"}),

@@ -57,7 +57,6 @@ def test_the_command(
 ) -> None:
     monkeypatch.setenv("MOORAGE_DATABASE_URL", empty_database_url)
     monkeypatch.setenv("MOORAGE_REDIS_URL", "redis://127.0.0.1/0")
-    monkeypatch.setenv("MOORAGE_LOGIN__SECRET", "x" * 32)
     with restored_logging():
         assert main(["migrate", "--check"]) == 1
         assert "`moorage-gateway migrate` brings them" in capsys.readouterr().err

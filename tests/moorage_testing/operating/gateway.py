@@ -19,18 +19,19 @@ from moorage_testing.operating.rules import chart_rules
 from moorage_testing.operating.stage import Stage
 from moorage_testing.ports import free_port
 
-RULES: Final = ROOT / "charts" / "moorage" / "files" / "gateway-rules.yaml"
+RULES: Final = ROOT / "charts" / "moorage" / "files"
 PASSWORD: Final = "correct horse battery"
 _PATIENCE: Final = 90.0
 _API: Final = "/api/claude-code"
 _WELL: Final = 200
+_LOGIN_SECRET: Final = "0123456789abcdef0123456789abcdef"
 
 
-def gateway_account(stage: Stage, name: str = "gateway") -> Account:
-    """Make the gateway's service account, with exactly the rules of the chart."""
-    account = stage.plane.account(stage.home, name)
+def chart_account(stage: Stage, component: str) -> Account:
+    """Make the service account of `gateway` or `recorder`, with exactly the rules of the chart."""
+    account = stage.plane.account(stage.home, component)
     for namespace in stage.namespaces:
-        rules = chart_rules(RULES)["namespaced"]
+        rules = chart_rules(RULES / f"{component}-rules.yaml")["namespaced"]
         access.grant(stage.admin, stage.plane.server, account, rules, namespace)
     return account
 
@@ -179,14 +180,17 @@ class Gateways:
     def __init__(self, stage: Stage, database_url: str, folder: Path) -> None:
         self._stage = stage
         self._folder = folder
-        self.account = gateway_account(stage)
-        self._kubeconfig = stage.plane.kubeconfig(self.account)
+        self.account = chart_account(stage, "gateway")
+        recorder = chart_account(stage, "recorder")
+        self._kubeconfigs = {
+            "serve": stage.plane.kubeconfig(self.account),
+            "record": stage.plane.kubeconfig(recorder),
+        }
         self._made: list[Gateway] = []
         self._settings = {
             "MOORAGE_HOME": str(folder),
             "MOORAGE_REDIS_URL": stage.redis.url_of("gateway"),
             "MOORAGE_DATABASE_URL": database_url,
-            "MOORAGE_LOGIN__SECRET": "0123456789abcdef0123456789abcdef",
             "MOORAGE_LOGIN__REGISTRATION": "open",
             "MOORAGE_LIMITS__ENABLED": "false",
             "MOORAGE_HTTP__DRAIN_SECONDS": "0",
@@ -206,10 +210,11 @@ class Gateways:
         """Return another process, not started; ``proxied``: with faults on the way."""
         folder = self._folder / f"{command}-{len(self._made)}"
         folder.mkdir()
-        kubeconfig = self._kubeconfig
+        kubeconfig = self._kubeconfigs[command]
         if proxied:
             kubeconfig = through(kubeconfig, self._stage.proxy.url)
-        made = Gateway(command, folder, kubeconfig, {**self._settings, **more})
+        secrets = {"MOORAGE_LOGIN__SECRET": _LOGIN_SECRET} if command == "serve" else {}
+        made = Gateway(command, folder, kubeconfig, {**self._settings, **secrets, **more})
         self._made.append(made)
         return made
 

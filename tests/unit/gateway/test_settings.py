@@ -7,7 +7,13 @@ import pytest
 from moorage_api.settings import leaves
 from moorage_gateway.__main__ import main
 from moorage_gateway.generate import openapi, settings_page
-from moorage_gateway.settings import Settings, SettingsRefused, is_loopback, load_settings
+from moorage_gateway.settings import (
+    Settings,
+    SettingsRefused,
+    is_loopback,
+    load_settings,
+    load_unattended,
+)
 
 DOCS = Path(__file__).parents[3] / "docs"
 GOOD = {"MOORAGE_AUTH": "none", "MOORAGE_REDIS_URL": "redis://:geheim@localhost"}
@@ -86,6 +92,35 @@ def test_an_empty_variable_is_an_empty_list_of_either_kind(monkeypatch: pytest.M
 def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kubernetes makes such ones for services; runners have theirs."""
     load(monkeypatch, MOORAGE_GATEWAY_SERVICE_HOST="10.0.0.1", MOORAGE_SESSION_ID="x")
+
+
+def test_where_nobody_logs_in_there_needs_to_be_no_login_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of the recorder and the migration: what they never hold nobody gets from them."""
+    monkeypatch.setenv("MOORAGE_REDIS_URL", GOOD["MOORAGE_REDIS_URL"])
+    assert load_unattended().login.secret is None
+    with pytest.raises(SettingsRefused, match="MOORAGE_LOGIN__SECRET must be set"):
+        load_settings()
+
+
+def test_other_mistakes_are_mistakes_there_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOORAGE_REDIS_URL", GOOD["MOORAGE_REDIS_URL"])
+    monkeypatch.setenv("MOORAGE_METRICS__PORT", "8080")
+    with pytest.raises(SettingsRefused) as refused:
+        load_unattended()
+    assert len(refused.value.mistakes) == 1
+
+
+@pytest.mark.parametrize(
+    "command", [["serve"], ["studio"], ["create-admin", "root@example.com"], ["rotate-keys"]]
+)
+def test_a_command_for_logins_says_that_the_login_secret_is_wanting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    monkeypatch.setenv("MOORAGE_REDIS_URL", GOOD["MOORAGE_REDIS_URL"])
+    assert main(command) == 2
+    assert "MOORAGE_LOGIN__SECRET must be set" in capsys.readouterr().err
 
 
 def test_a_bad_setting_ends_the_command_with_2(
