@@ -24,7 +24,7 @@ _OPERATOR: Final = (
     "lease.namespace", "lease.name", "lease.identity",
     "pod.runner_image", "pod.agent_image", "pod.pull_policy", "pod.pull_secrets",
     "pod.proxy_url", "pod.proxy_git", "pod.tunnel_url", "pod.model_key",
-    "pod.priority_class", "pod.claude_path",
+    "pod.priority_class", "pod.claude_path", "pod.ca_bundle",
 )  # fmt: skip
 
 _PROXY: Final = ("host", "port", "metrics_port", "redis", "git.credentials", "tunnels.port")

@@ -43,6 +43,20 @@ class Images(Group):
     ] = "docker.io/library/postgres:17.6-bookworm"
 
 
+class CaBundle(Group):
+    """Certificate authorities that everybody trusts."""
+
+    existing_config_map: Annotated[
+        str,
+        Field(
+            description="A ConfigMap with all certificate authorities to trust, as PEM, in place "
+            "of the images' own: one in the release's namespace, and one of the same name in each "
+            "of the sessions' namespaces. Empty: those of the images."
+        ),
+    ] = ""
+    key: Annotated[str, Field(min_length=1, description="The key in it.")] = "ca-certificates.crt"
+
+
 class Crds(Group):
     """The CustomResourceDefinitions."""
 
@@ -150,6 +164,9 @@ class Values(Group):
     name_override: Annotated[str, Field(description="Instead of the chart's name.")] = ""
     fullname_override: Annotated[str, Field(description="Before the names of all objects.")] = ""
     images: Annotated[Images, Field(description="Where images come from.")] = Images()
+    ca_bundle: Annotated[
+        CaBundle, Field(description="Certificate authorities that everybody trusts.")
+    ] = CaBundle()
     crds: Annotated[Crds, Field(description="The CustomResourceDefinitions.")] = Crds()
     sessions: Annotated[Sessions, Field(description="Where sessions run.")] = Sessions()
     admission: Annotated[Admission, Field(description="What sessions may ask for.")] = Admission()

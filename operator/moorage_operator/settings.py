@@ -32,6 +32,22 @@ class ModelKeySettings(Group):
     key: Annotated[str, Field(min_length=1, description="The key in that Secret.")] = "api-key"
 
 
+class CaBundleSettings(Group):
+    """Certificate authorities that a session's programs trust."""
+
+    config_map: Annotated[
+        str | None,
+        Field(
+            description="A ConfigMap in each session's namespace with all certificate authorities "
+            "that both containers trust, as PEM, in place of the images' own. Without it no "
+            "session's pod starts. Empty: those of the images."
+        ),
+    ] = None
+    key: Annotated[str, Field(min_length=1, description="The key in that ConfigMap.")] = (
+        "ca-certificates.crt"
+    )
+
+
 class PodSettings(Group):
     """What all session pods have in common."""
 
@@ -63,6 +79,7 @@ class PodSettings(Group):
         ),
     ] = None
     model_key: ModelKeySettings = ModelKeySettings()
+    ca_bundle: CaBundleSettings = CaBundleSettings()
     priority_class: Annotated[
         str | None, Field(description="PriorityClass of pods whose spec names none.")
     ] = None

@@ -1,5 +1,6 @@
 """A certificate authority of a test's own, and certificates that it gives out: files as PEM."""
 
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -20,6 +21,12 @@ class Certificate:
 
     file: Path
     key_file: Path
+
+    def context(self) -> ssl.SSLContext:
+        """Return what a server shows it with."""
+        made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        made.load_cert_chain(self.file, self.key_file)
+        return made
 
 
 class Authority:

@@ -1,6 +1,7 @@
 """A real OpenID Connect provider for tests: it serves its keys over HTTP and signs tokens."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -19,8 +20,8 @@ _LIFE_SECONDS = 3600
 class Provider:
     """Signs with its newest key; publishes the keys it was told to."""
 
-    def __init__(self, port: int) -> None:
-        self.issuer = f"http://127.0.0.1:{port}/realm"
+    def __init__(self, url: str) -> None:
+        self.issuer = f"{url}/realm"
         self.asked: list[str] = []
         self.is_down = False
         self.claims_issuer: str | None = None
@@ -80,7 +81,7 @@ class Provider:
 
 
 @contextmanager
-def running_provider() -> Iterator[Provider]:
+def running_provider(tls: ssl.SSLContext | None = None) -> Iterator[Provider]:
     """Run a provider on a free port of the loopback, with one key."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -97,7 +98,10 @@ def running_provider() -> Iterator[Provider]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        provider = Provider(server.server_address[1])
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        scheme = "https" if tls else "http"
+        provider = Provider(f"{scheme}://127.0.0.1:{server.server_address[1]}")
         provider.add_key("first")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

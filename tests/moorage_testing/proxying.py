@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -55,24 +56,24 @@ class StandIn:
 
 
 @asynccontextmanager
-async def listening(app: web.Application) -> AsyncIterator[str]:
+async def listening(app: web.Application, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Serve on a free port of the loopback; yields the URL."""
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024, ssl_context=tls).start()
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 
 
 @asynccontextmanager
-async def standing_in(answer: Answer) -> AsyncIterator[StandIn]:
+async def standing_in(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[StandIn]:
     """Stand in for an upstream."""
     stand_in = StandIn(answer)
     app = web.Application(client_max_size=1 << 30)
     app.router.add_route("*", "/{path:.*}", stand_in.handle)
-    async with listening(app) as url:
+    async with listening(app, tls) as url:
         stand_in.url = url
         yield stand_in
 

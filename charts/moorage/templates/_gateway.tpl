@@ -14,8 +14,10 @@ envFrom:
 volumeMounts:
   - name: tmp
     mountPath: /tmp
-  {{- with include "moorage.redis.tls.mount" . }}
+  {{- range list "moorage.redis.tls.mount" "moorage.ca.mount" }}
+  {{- with include . $ }}
   {{- . | nindent 2 }}
+  {{- end }}
   {{- end }}
 {{- end -}}
 
@@ -43,8 +45,10 @@ volumeMounts:
 - name: tmp
   emptyDir:
     sizeLimit: 256Mi
-{{- with include "moorage.redis.tls.volume" . }}
+{{- range list "moorage.redis.tls.volume" "moorage.ca.volume" }}
+{{- with include . $ }}
 {{ . }}
+{{- end }}
 {{- end }}
 {{- end -}}
 

@@ -105,6 +105,10 @@
   value: postgresql+asyncpg://moorage:$(POSTGRES_PASSWORD)@{{ include "moorage.component" (list . "postgres") }}.{{ .Release.Namespace }}.svc:5432/moorage
 {{- else -}}
 {{ include "moorage.secretenv" (list "MOORAGE_DATABASE_URL" $secret "url") }}
+{{- if .Values.caBundle.existingConfigMap }}
+- name: PGSSLROOTCERT
+  value: {{ include "moorage.ca.file" . }}
+{{- end }}
 {{- end -}}
 {{- end -}}
 

@@ -1,10 +1,11 @@
 """The two containers of a session's pod, and the volumes between them.
 
-What they share is the workspace and the socket, by one group; nothing else. Each has a user and a
-/tmp of its own. Only the runner sees the Redis login and the spec; only readers of the group reach
-the socket.
+What they share is the workspace and the socket, by one group, and a list of certificate authorities
+that neither can write; nothing else. Each has a user and a /tmp of its own. Only the runner sees
+the Redis login and the spec; only readers of the group reach the socket.
 """
 
+from pathlib import PurePosixPath
 from typing import Final
 
 from moorage_api.kube.objects import Manifest
@@ -12,7 +13,7 @@ from moorage_operator.build.metadata import Subject
 from moorage_operator.build.secret import KEY_REDIS, KEY_SPEC, KEY_TOKEN
 from moorage_operator.build.ways import TOKEN, ways_out
 from moorage_operator.observed import AGENT, RUNNER
-from moorage_operator.settings import PodSettings
+from moorage_operator.settings import CaBundleSettings, PodSettings
 
 RUNNER_USER: Final = 64101
 AGENT_USER: Final = 64102
@@ -22,6 +23,9 @@ GROUP_ID: Final = 64100
 WORKSPACE: Final = "/workspace"
 SOCKET_FOLDER: Final = "/run/moorage"
 SPEC_FOLDER: Final = "/etc/moorage"
+TRUSTED: Final = "/etc/ssl/certs/ca-certificates.crt"
+"""The certificate authorities that programs in the images trust."""
+
 SCRATCH: Final = ("socket", "runner-tmp", "agent-tmp")
 """Volumes whose content nobody misses."""
 
@@ -56,7 +60,7 @@ def runner_container(
             "limits": settings.runner_limits.model_dump(by_alias=True, exclude_none=True),
         },
         "volumeMounts": [
-            *_shared_mounts(),
+            *_shared_mounts(settings),
             {"name": "runner-tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of its own
             {"name": "spec", "mountPath": SPEC_FOLDER, "readOnly": True},
         ],
@@ -86,7 +90,7 @@ def agent_container(subject: Subject, settings: PodSettings) -> Manifest:
             "limits": resources.limits.model_dump(by_alias=True, exclude_none=True),
         },
         "volumeMounts": [
-            *_shared_mounts(),
+            *_shared_mounts(settings),
             {"name": "agent-tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of its own
         ],
         "terminationMessagePath": _TERMINATION_LOG,
@@ -111,6 +115,7 @@ def volumes(subject: Subject, settings: PodSettings) -> list[Manifest]:
             "name": "spec",
             "secret": {"secretName": subject.name, "items": [document], "defaultMode": 0o440},
         },
+        *_ca_volume(settings.ca_bundle),
     ]
 
 
@@ -126,11 +131,33 @@ def _restricted(user: int) -> Manifest:
     }
 
 
-def _shared_mounts() -> list[Manifest]:
+def _shared_mounts(settings: PodSettings) -> list[Manifest]:
     return [
         {"name": "workspace", "mountPath": WORKSPACE},
         {"name": "socket", "mountPath": SOCKET_FOLDER},
+        *_ca_mount(settings.ca_bundle),
     ]
+
+
+def _ca_mount(bundle: CaBundleSettings) -> list[Manifest]:
+    """Return the bundle over the one file, if there is one: images keep more in that folder."""
+    if not bundle.config_map:
+        return []
+    return [
+        {
+            "name": "ca-bundle",
+            "mountPath": TRUSTED,
+            "subPath": PurePosixPath(TRUSTED).name,
+            "readOnly": True,
+        }
+    ]
+
+
+def _ca_volume(bundle: CaBundleSettings) -> list[Manifest]:
+    if not bundle.config_map:
+        return []
+    items = [{"key": bundle.key, "path": PurePosixPath(TRUSTED).name}]
+    return [{"name": "ca-bundle", "configMap": {"name": bundle.config_map, "items": items}}]
 
 
 def _token(subject: Subject, settings: PodSettings) -> list[Manifest]:

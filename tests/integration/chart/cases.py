@@ -13,6 +13,7 @@ EVERYTHING: Values = {
         "pullSecrets": ["pull"],
         "agent": "registry.example.com/agent@sha256:" + "0" * 64,
     },
+    "caBundle": {"existingConfigMap": "company-cas"},
     "sessions": {"additionalNamespaces": ["team-a"]},
     "operator": {
         "replicas": 2,

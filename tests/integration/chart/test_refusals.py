@@ -24,6 +24,7 @@ REFUSED: list[tuple[Values, str]] = [
     ({"gateway": {"config": {"repositories": {"patterns": [{"uri": "x"}]}}}}, "uri"),
     ({"operator": {"config": {"limits": {"perOwner": 1}}}}, "perOwner"),
     ({"images": {"pullPolicy": "Sometimes"}}, "pullPolicy"),
+    ({"caBundle": {"existingSecret": "x"}}, "existingSecret"),
     ({"redis": {"maxMemory": "lots"}}, "maxMemory"),
     ({"redis": {"volume": {"size": "2GB"}}}, "size"),
     ({"sessions": {"namespace": "Not_A_Name"}}, "namespace"),
@@ -38,6 +39,7 @@ OURS = [
     {"gateway": {"config": {"kubernetes": {"namespace": "x"}}}},
     {"operator": {"config": {"redis": {"url": "redis://r"}}}},
     {"operator": {"config": {"pod": {"runner_image": "x"}}}},
+    {"operator": {"config": {"pod": {"ca_bundle": {"config_map": "x"}}}}},
 ]
 
 

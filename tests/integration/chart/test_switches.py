@@ -1,6 +1,7 @@
 """Each switch of the chart does what its description says, and nothing beside it."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -298,6 +299,46 @@ def test_a_bundled_redis_with_tls_shows_the_control_plane_its_ca_alone(helm: Hel
         assert not [each for each in variables if "TLS__CERT_FILE" in each]
 
 
+def test_a_ca_bundle_is_what_the_whole_control_plane_trusts(helm: Helm) -> None:
+    bundle = {"existingConfigMap": "company-cas", "key": "ca-bundle.crt"}
+    having = []
+    for pod in pods(helm.template({"caBundle": bundle})):
+        volumes = {each["name"]: each for each in pod["spec"]["volumes"]}
+        for container in pod["spec"].get("initContainers", []) + pod["spec"]["containers"]:
+            mounts = {each["name"]: each for each in container.get("volumeMounts", [])}
+            if "ca-bundle" in mounts:
+                having.append(container["name"])
+                assert mounts["ca-bundle"]["mountPath"] == trusted_file()
+                assert volumes["ca-bundle"]["configMap"] == {
+                    "name": "company-cas",
+                    "items": [{"key": "ca-bundle.crt", "path": mounts["ca-bundle"]["subPath"]}],
+                }
+    ours = ["gateway", "migration", "operator", "proxy", "recorder", "tables", "tables"]
+    assert sorted(having) == ours
+
+
+def test_sessions_have_the_same_ca_bundle(helm: Helm) -> None:
+    bundle = {"existingConfigMap": "company-cas", "key": "ca-bundle.crt"}
+    data = find(helm.template({"caBundle": bundle}), "ConfigMap", "operator")["data"]
+    assert data["MOORAGE_OPERATOR_POD__CA_BUNDLE__CONFIG_MAP"] == "company-cas"
+    assert data["MOORAGE_OPERATOR_POD__CA_BUNDLE__KEY"] == "ca-bundle.crt"
+    without = find(helm.template(), "ConfigMap", "operator")["data"]
+    assert not [name for name in without if "CA_BUNDLE" in name]
+
+
+def test_an_external_postgresql_is_checked_by_the_ca_bundle(helm: Helm) -> None:
+    """The driver looks into no other file: without one it refuses ssl=verify-full."""
+    postgres = {"bundled": False, "external": {"existingSecret": "url"}}
+    bundle = {"existingConfigMap": "company-cas"}
+    root = {"name": "PGSSLROOTCERT", "value": trusted_file()}
+    for values, expected in (({"caBundle": bundle}, True), ({}, False)):
+        found = templates(helm.template({"postgres": postgres, **values}))
+        for name in ("gateway", "recorder"):
+            spec = found[name]["spec"]
+            for container in spec["initContainers"] + spec["containers"]:
+                assert (root in container["env"]) is expected
+
+
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
@@ -347,6 +388,18 @@ def test_what_a_change_of_values_rolls(helm: Helm, values: Values, rolled: set[s
     changed = {part: secrets.get(part, {}) | values.get(part, {}) for part in {*secrets, *values}}
     before, after = templates(helm.template(secrets)), templates(helm.template(changed))
     assert {name for name in after if after[name] != before[name]} == rolled
+
+
+def trusted_file() -> str:
+    """Return the file that programs in the images trust, as their variables name it."""
+    variables = re.findall(
+        r"^ *(?:ENV )?(?:SSL_CERT_FILE|REQUESTS_CA_BUNDLE|NODE_EXTRA_CA_CERTS)=(\S+)",
+        (CHART.parents[1] / "runner-image" / "Dockerfile").read_text(),
+        re.MULTILINE,
+    )
+    assert len(variables) == 3
+    (file,) = set(variables)
+    return str(file)
 
 
 def templates(manifests: list[Manifest]) -> dict[str, Manifest]:

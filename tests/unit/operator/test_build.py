@@ -26,7 +26,7 @@ from moorage_operator.build import (
 from moorage_operator.build.pod import mark_patch
 from moorage_operator.build.ways import ways_out
 from moorage_operator.digest import spec_digest
-from moorage_operator.settings import ModelKeySettings, PodSettings
+from moorage_operator.settings import CaBundleSettings, ModelKeySettings, PodSettings
 
 from .builders import UID, session
 from .restricted import violations
@@ -43,6 +43,9 @@ PROXIED = POD.model_copy(
     update={"proxy_url": "http://proxy:8082", "proxy_git": True, "tunnel_url": "http://proxy:8083"}
 )
 HARD = POD.model_copy(update={"host_users": False, "pull_secrets": ("pull",), "grace_seconds": 300})
+BUNDLED = PROXIED.model_copy(
+    update={"ca_bundle": CaBundleSettings(config_map="company-cas", key="ca-bundle.crt")}
+)
 
 
 def plain() -> ClaudeSession:
@@ -80,6 +83,7 @@ CASES: dict[str, Any] = {
     "pod-behind-the-proxy": build_pod(subject(plain()), PROXIED),
     "pod-with-tunnels": build_pod(subject(rich(), TemplateSpec()), PROXIED),
     "pod-with-redis-over-tls": build_pod(subject(plain()), PROXIED, "a CA\n"),
+    "pod-with-a-ca-bundle": build_pod(subject(plain()), BUNDLED),
     "secret": build_secret(subject(plain()), LOGIN),
     "claim": build_claim(subject(plain())),
     "claim-of-a-class": build_claim(
@@ -106,6 +110,17 @@ def test_the_model_s_key_is_the_agent_s_alone() -> None:
     assert "model-key" not in str(runner)
     assert "model-key" in str(agent)
     assert "ANTHROPIC_AUTH_TOKEN" not in str((runner, agent))
+
+
+def test_both_containers_trust_the_ca_bundle_and_can_change_nothing_of_it() -> None:
+    pod = CASES["pod-with-a-ca-bundle"]["spec"]
+    (volume,) = [each for each in pod["volumes"] if each["name"] == "ca-bundle"]
+    assert volume["configMap"]["name"] == "company-cas"
+    for container in pod["containers"]:
+        (mount,) = [each for each in container["volumeMounts"] if each["name"] == "ca-bundle"]
+        assert mount["mountPath"] == "/etc/ssl/certs/ca-certificates.crt"
+        assert mount["readOnly"] is True
+    assert violations(CASES["pod-with-a-ca-bundle"]) == []
 
 
 def test_behind_the_proxy_the_runner_and_the_pod_s_text_hold_no_token_and_no_key() -> None:
