@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 
 from moorage_agent import processes, protocol
+from moorage_agent.processes import complain
 from moorage_agent.programs import Programs, RefusedError
 from moorage_agent.wake import Wake
 
@@ -42,7 +43,11 @@ def keep(connection: socket.socket, programs: Programs) -> int:
             os.dup2(descriptor, number)
         return programs.run(request)
 
-    child = processes.fork(become_the_command)
+    try:
+        child = processes.fork(become_the_command)
+    except OSError as error:
+        refuse_for_want_of_room(connection, error)
+        return 0
     for descriptor in streams:
         os.close(descriptor)
     return _Command(connection, wake, child).wait()
@@ -123,6 +128,13 @@ class _Command:
                 return status
             if pid == 0:
                 return None
+
+
+def refuse_for_want_of_room(connection: socket.socket, error: OSError) -> None:
+    """Answer that a command cannot have a process of its own, and write it down."""
+    text = f"too many processes run here to start another ({error.strerror})"
+    complain(f"a command was refused: {text}")
+    _reply(connection, f"refused {text}")
 
 
 def _reply(connection: socket.socket, text: str) -> None:

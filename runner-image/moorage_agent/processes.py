@@ -43,11 +43,18 @@ def fork(work: Callable[[], int]) -> int:
     """Start a process that does `work` and ends with its result; return its id.
 
     It has signals blocked until it makes a Wake or runs a program.
+
+    Raises:
+        OSError: There is no room for another process.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
-    child = os.fork()
+    child = None
+    try:
+        child = os.fork()
+    finally:
+        if child != 0:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
     if child:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         return child
     code = NOT_RUN
     try:

@@ -42,7 +42,10 @@ def _run(program: str, arguments: list[str]) -> tuple[int, str]:
         connection = protocol.connect(path, user)
         folder = os.getcwd()  # noqa: PTH109 - so is pathlib
         request = protocol.Request(program, folder, arguments, _forwarded())
-        protocol.send_request(connection, request, (0, 1, 2))
+        try:  # noqa: SIM105 - contextlib is slow to import
+            protocol.send_request(connection, request, (0, 1, 2))
+        except ConnectionError:
+            pass  # it was refused unread: what was said of that can still be received
     except (KeyError, ValueError, OSError, protocol.ProtocolError) as error:
         return UNAVAILABLE, f"There is no agent to run {program} ({type(error).__name__}: {error})."
     _let_go_of_streams()

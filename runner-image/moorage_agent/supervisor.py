@@ -61,9 +61,15 @@ class Supervisor:
         elif len(self._keepers) >= _CONNECTIONS:
             complain(f"more than {_CONNECTIONS} commands at once")
         else:
-            own = os.getpid()
-            self._keepers.add(processes.fork(lambda: self._keep(connection, own)))
+            self._start_keeper(connection)
         connection.close()
+
+    def _start_keeper(self, connection: socket.socket) -> None:
+        own = os.getpid()
+        try:
+            self._keepers.add(processes.fork(lambda: self._keep(connection, own)))
+        except OSError as error:
+            keeper.refuse_for_want_of_room(connection, error)
 
     def _keep(self, connection: socket.socket, parent: int) -> int:
         processes.end_with(parent)

@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from moorage_agent import protocol
 from moorage_agent.processes import descendants
 from moorage_agent.protocol import ATTEND, MAGIC, READY, Request, encode
-from moorage_testing.pod import AGENT_USER, AgentProcess, Image
+from moorage_testing.pod import AGENT_USER, GROUP, IS_ROOT, AgentProcess, Image
 
 WriteClaude = Callable[[str], Path]
 STRANGER = 12345
@@ -182,6 +183,59 @@ def test_no_more_than_so_many_at_once(agent: AgentProcess) -> None:
         assert silent[-1].recv(100) == b""  # let go at once
         assert silent[0].recv(100) == b"refused the request did not come in time\n"
     agent.wait_for(lambda: agent.ran("git", "--version").returncode == 0)
+
+
+def set_room(pid: int, processes: str) -> str:
+    """Have the kernel refuse a process more than so many; return how many it allowed before.
+
+    That is what happens at a pod's limit. The owner sets it: root may not where it lacks
+    CAP_SYS_RESOURCE.
+    """
+    owner: dict[str, Any] = {"user": AGENT_USER, "group": GROUP} if IS_ROOT else {}
+
+    def prlimit(*words: str) -> str:
+        command = ["prlimit", f"--pid={pid}", *words]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **owner)
+        return str(done.stdout).strip()
+
+    before = prlimit("--nproc", "--output=SOFT", "--noheadings", "--raw")
+    prlimit(f"--nproc={processes}:")
+    return before
+
+
+def test_without_room_for_a_process_a_command_is_refused_and_the_agent_goes_on(
+    agent: AgentProcess,
+) -> None:
+    start(agent)
+    with attending(agent):
+        before = set_room(agent.pid, "1")
+        for _ in range(3):
+            done = agent.ran("git", "--version")
+            assert (done.returncode, done.stdout) == (126, b"")
+            assert done.stderr.startswith(b"The agent refused: too many processes")
+        assert "a command was refused: too many processes" in agent.log
+        set_room(agent.pid, before)
+        assert agent.ran("git", "--version").returncode == 0
+    assert agent.wait() == 0
+
+
+def test_it_hears_signals_after_there_was_no_room(agent: AgentProcess) -> None:
+    start(agent)
+    set_room(agent.pid, "1")
+    assert agent.ran("git", "--version").returncode == 126
+    agent.terminate()
+    assert agent.wait() == 0
+
+
+def test_without_room_beside_its_keeper_a_command_is_refused(agent: AgentProcess) -> None:
+    start(agent)
+    with connected(agent) as connection:
+        agent.wait_for(lambda: descendants(agent.pid))
+        (keeper,) = descendants(agent.pid)
+        set_room(keeper, "1")
+        protocol.send_request(connection, Request("git", "/", ["--version"], {}), (0, 1, 2))
+        assert connection.recv(1000).startswith(b"refused too many processes")
+    assert agent.ran("git", "--version").returncode == 0
 
 
 def test_a_command_that_kills_its_keeper_ends_and_leaves_nothing(

@@ -99,6 +99,7 @@ def test_a_network_that_fails_may_be_back_soon(stderr: str) -> None:
         ACCESS + "CONNECT tunnel failed, response 403",
         "remote: " + ACCESS + "Could not resolve host: h\nfatal: early EOF",
         "There is no agent to run git (ConnectionRefusedError: Connection refused).",
+        "The agent refused: too many processes run here to start another (Resource unavailable)",
         "",
     ],
 )
@@ -118,6 +119,11 @@ def test_says_that_it_was_a_submodule() -> None:
 def test_a_refused_transport_has_a_sentence_of_its_own() -> None:
     error = explain(Reason.REPOSITORY_REFUSED, ATTEMPT, "fatal: transport 'ext' not allowed")
     assert "'ext' is not allowed" in error.message
+
+
+def test_what_the_agent_refused_is_told() -> None:
+    stderr = "The agent refused: too many processes run here to start another (no room)"
+    assert stderr in explain(recognise(stderr), ATTEMPT, stderr).message
 
 
 def test_the_detail_is_gits_last_complaint_without_credentials() -> None:
