@@ -22,6 +22,8 @@ _GRACE = 4.0
 _GRACE_ALONE = 0.0
 """The same when nobody waits for the end any more: at once. Told to end while it waits for a
 person, Claude Code would write down that it was refused."""
+_PAUSE = 0.05
+"""Seconds at least from one look at a command that is to end to the next."""
 _REPLY_SECONDS = 1.0
 
 
@@ -39,6 +41,7 @@ def keep(connection: socket.socket, programs: Programs) -> int:
         return 0
 
     def become_the_command() -> int:
+        processes.lead_session()
         for number, descriptor in enumerate(streams):
             os.dup2(descriptor, number)
         return programs.run(request)
@@ -81,7 +84,8 @@ class _Command:
         while status is None:
             self._listen()
             if self._deadline is not None and time.monotonic() >= self._deadline:
-                processes.send(-self._child, signal.SIGKILL)
+                for target in (self._child, -self._child):  # it may not lead its group yet
+                    processes.send(target, signal.SIGKILL)
             status = self._reap()
         ended = processes.end_descendants()
         code = os.waitstatus_to_exitcode(status)
@@ -92,7 +96,7 @@ class _Command:
         watched = [self._wake.fileno()]
         if self._listening:
             watched.append(self._connection.fileno())
-        left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        left = None if self._deadline is None else max(_PAUSE, self._deadline - time.monotonic())
         readable, _, _ = select.select(watched, [], [], left)
         self._wake.clear()
         if self._wake.told:
@@ -114,10 +118,12 @@ class _Command:
             self._stop(_GRACE_ALONE)
 
     def _stop(self, grace: float) -> None:
+        """Have it end within `grace` seconds; without any, SIGKILL comes next."""
         deadline = time.monotonic() + grace
         if self._deadline is None:
-            processes.send(self._child, signal.SIGTERM if grace else signal.SIGKILL)
             self._deadline = deadline
+            if grace:
+                processes.send(self._child, signal.SIGTERM)
         self._deadline = min(self._deadline, deadline)
 
     def _reap(self) -> int | None:

@@ -42,7 +42,7 @@ def end_with(parent: int) -> None:
 def fork(work: Callable[[], int]) -> int:
     """Start a process that does `work` and ends with its result; return its id.
 
-    It has signals blocked until it makes a Wake or runs a program.
+    It has signals blocked until it makes a Wake or leads a session.
 
     Raises:
         OSError: There is no room for another process.
@@ -64,16 +64,17 @@ def fork(work: Callable[[], int]) -> int:
     os._exit(code)
 
 
-def become(path: str, arguments: list[str], environment: dict[str, str], folder: str) -> int:
-    """Turn this process into a program, the leader of a session; return what it ends with if not.
-
-    It dies with its parent, has no special signals, and what it makes its group may write.
-    """
+def lead_session() -> None:
+    """Make this process a command: leader of a session, ends with its parent, hears all signals."""
     os.setsid()
     _process_control(_PDEATHSIG, signal.SIGKILL)
     for number in (*HANDLED, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+
+
+def become(path: str, arguments: list[str], environment: dict[str, str], folder: str) -> int:
+    """Turn this process into a program; return what it ends with if not."""
     try:
         os.chdir(folder)
         os.execvpe(path, [path, *arguments], environment)  # noqa: S606 - a list, no shell

@@ -181,16 +181,50 @@ def test_many_commands_at_once_keep_apart(agent: AgentProcess, write_claude: Wri
         assert (out, process.returncode) == (f"{number}".encode(), number)
 
 
-def test_a_transcript_is_handed_out_and_forgotten(agent: AgentProcess) -> None:
-    name = "00000000-0000-4000-8000-000000000000"
-    start(agent)
+CONVERSATION = "00000000-0000-4000-8000-000000000000"
+
+
+def write_transcript(agent: AgentProcess, data: bytes) -> Path:
+    """Write down a conversation as Claude Code does: for its own user alone."""
     folder = agent.folder / "workspace/home/.claude/projects/-repo"
     folder.mkdir(parents=True)
     folder.chmod(0o777)
-    file = folder / f"{name}.jsonl"
-    file.write_bytes(b"one\ntwo\n")
+    file = folder / f"{CONVERSATION}.jsonl"
+    file.write_bytes(data)
     file.chmod(0o600)
     os.chown(file, AGENT_USER, -1)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("signals", "code"),
+    [
+        ([signal.SIGTERM], 128 + signal.SIGTERM),
+        ([signal.SIGKILL], -signal.SIGKILL),
+        ([signal.SIGTERM, signal.SIGKILL], None),
+    ],
+)
+def test_a_transcript_whose_reader_waits_can_be_ended(
+    agent: AgentProcess, signals: list[signal.Signals], code: int | None
+) -> None:
+    start(agent)
+    write_transcript(agent, b"x" * 2 * MEGABYTE)
+    with agent.shim("transcript", CONVERSATION) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(1) == b"x"
+        (keeper,) = keepers(agent)
+        (writer,) = descendants(keeper)
+        agent.wait_for(lambda: state(writer) == "S")
+        for number in signals:
+            process.send_signal(number)
+        assert process.wait(30) == code or code is None
+        agent.wait_for(lambda: descendants(agent.pid) == [])
+
+
+def test_a_transcript_is_handed_out_and_forgotten(agent: AgentProcess) -> None:
+    name = CONVERSATION
+    start(agent)
+    file = write_transcript(agent, b"one\ntwo\n")
     assert agent.ran("transcript", name).stdout == b"one\ntwo\n"
     assert agent.ran("transcript", "../../../../../../etc/passwd").returncode == 2
     assert agent.ran("forget-transcript", name).returncode == 0
