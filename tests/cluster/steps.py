@@ -1,5 +1,6 @@
 """Shows what is going on to the person who waits, and runs the programs that do it."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -41,8 +42,8 @@ def run(
 ) -> None:
     """Run a program to its end, with a sign of life now and then; its words go to ``log``.
 
-    ``waits_for`` says what for, where that is known. It is killed when this process ends, however
-    that comes.
+    ``waits_for`` says what for, where that is known. On Linux it is killed when this process ends,
+    however that comes.
 
     Raises:
         CommandFailed: if it ends with an error.
@@ -51,7 +52,7 @@ def run(
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            ["setpriv", "--pdeathsig=KILL", "--", *map(str, command)],
+            _ending_with_us(command),
             env=environment,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -73,6 +74,13 @@ def run(
             raise
     if code:
         raise CommandFailed(what, code, log)
+
+
+def _ending_with_us(command: Words) -> list[str]:
+    """Return a command that the kernel kills with this process, where setpriv can ask for that."""
+    setpriv = shutil.which("setpriv")
+    tie = [setpriv, "--pdeathsig=KILL", "--"] if setpriv else []
+    return [*tie, *map(str, command)]
 
 
 def ask(

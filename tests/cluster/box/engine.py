@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from cluster.box import cgroups, kernel
+from cluster.box import kernel
+from cluster.box.cgroups import Cgroups
 from cluster.box.debian import engine_tree
 from cluster.box.forward import forward
 from cluster.box.processes import children, send, started, until, waited
@@ -55,11 +56,12 @@ class Box:
     """The box of this machine, running or not."""
 
     folder: Path
+    cgroups: Cgroups
 
     @classmethod
     def here(cls) -> "Box":
         """Return the one in the cluster's folder."""
-        return cls(home() / "box")
+        return cls(home() / "box", Cgroups.here())
 
     @property
     def socket(self) -> Path:
@@ -83,7 +85,7 @@ class Box:
             Impossible: if this machine lacks what it takes.
             ClusterError: if the engine does not answer; its log says why.
         """
-        _require()
+        self._require()
         tree = engine_tree()
         self.stop()
         with step("Docker engine, in a box of its own"):
@@ -103,8 +105,8 @@ class Box:
             if not waited(_END, lambda: self._pid is None):
                 say("the engine does not end by itself: killing it")
                 send(pid, signal.SIGKILL)
-        cgroups.kill()
-        until("the processes of the box are gone", _END, cgroups.remove)
+        self.cgroups.kill()
+        until("the processes of the box are gone", _END, self.cgroups.remove)
         if noted := Note.read(self._note):
             kernel.write(noted.kernel)
         shutil.rmtree(self.folder / "run", ignore_errors=True)
@@ -136,7 +138,7 @@ class Box:
         with (logs() / "box.log").open("wb") as log:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", _JOIN, "join", *map(str, command)],
-                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "JOIN": _files(cgroups.make())},
+                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "JOIN": _files(self.cgroups.make())},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -154,21 +156,22 @@ class Box:
         environment = {**os.environ, "DOCKER_HOST": f"unix://{self.socket}"}
         return ask([self.docker, "version"], environment=environment, seconds=10) is not None
 
+    def _require(self) -> None:
+        """Find out before the work begins that it would be in vain."""
+        if os.geteuid() != 0:
+            raise Impossible(
+                "no Docker engine answers, and only root can start one", "install Docker"
+            )
+        for program in ("unshare", "setpriv", "apt-get", "dpkg-deb"):
+            if shutil.which(program) is None:
+                raise Impossible(
+                    f"no Docker engine answers, and {program} is not here to start one with",
+                    "install Docker (only Debian has what it takes otherwise)",
+                )
+        if not Path("/dev/net/tun").exists():
+            raise Impossible("/dev/net/tun is not here", "load the kernel's module tun")
+        self.cgroups.require()
+
 
 def _files(paths: list[Path]) -> str:
     return " ".join(map(str, paths))
-
-
-def _require() -> None:
-    """Find out before the work begins that it would be in vain."""
-    if os.geteuid() != 0:
-        raise Impossible("no Docker engine answers, and only root can start one", "install Docker")
-    for program in ("unshare", "setpriv", "apt-get", "dpkg-deb"):
-        if shutil.which(program) is None:
-            raise Impossible(
-                f"no Docker engine answers, and {program} is not here to start one with",
-                "install Docker (only Debian has what it takes otherwise)",
-            )
-    if not Path("/dev/net/tun").exists():
-        raise Impossible("/dev/net/tun is not here", "load the kernel's module tun")
-    cgroups.hierarchies()
