@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from cluster.errors import ClusterError, CommandFailed
 from cluster.places import home, kubeconfig, logs
-from cluster.steps import run, step
+from cluster.steps import ask, run, say, step
 from cluster.tools import tool
 from deployment import diagnosis
 from deployment.images import CHART, MOORAGE
@@ -24,6 +24,7 @@ NODE_PORT: Final = 30080
 
 _NAMESPACES: Final = (NAMESPACE, MODEL_NAMESPACE)
 _PATIENCE: Final = "300s"
+_HALF_DONE: Final = {"pending-install", "pending-upgrade", "pending-rollback", "uninstalling"}
 _PARTS: Final = ("operator", "gateway", "recorder", "proxy", "redis", "postgres")
 
 
@@ -102,9 +103,35 @@ def install(wanted: dict[str, Any]) -> None:
     path.write_text(json.dumps(wanted, indent=2))
     with step(f"chart as the release {NAME}"):
         try:
+            undo_half_done()
             helm("upgrade", "--install", NAME, CHART, f"--values={path}")
         except CommandFailed as error:
             raise NotReady(error, diagnosis.report(_NAMESPACES)) from None
+
+
+def undo_half_done() -> None:
+    """Go back to what was deployed last where helm was interrupted; without that, to nothing.
+
+    Helm leaves what is half done to whoever works on it: here the lock says that nobody does.
+    Secrets, volumes, CRDs and the sessions' namespace stay also where the release is removed.
+    """
+    revisions = _history()
+    if not revisions or revisions[-1]["status"] not in _HALF_DONE:
+        return
+    say(f"helm was interrupted before: the release {NAME} is {revisions[-1]['status']}")
+    deployed = [each["revision"] for each in revisions if each["status"] == "deployed"]
+    if deployed:
+        helm("rollback", NAME, str(deployed[-1]), wait=False)
+    else:
+        helm("uninstall", NAME)
+
+
+def _history() -> list[dict[str, Any]]:
+    """Return the release's revisions; none if there is no release, or they cannot be had."""
+    options = [f"--kubeconfig={kubeconfig()}", f"--namespace={NAMESPACE}", "--output=json"]
+    said = ask([tool("helm"), "history", NAME, *options])
+    revisions: list[dict[str, Any]] = json.loads(said) if said else []
+    return revisions
 
 
 def helm(action: str, *arguments: str | Path, wait: bool = True) -> None:
