@@ -5,11 +5,10 @@ although the plan found none means that the plan was decided from an old view.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol
 
-from moorage_api.kube.errors import ObjectGoneError, RefusedError, ViewOutdatedError
+from moorage_api.kube.errors import ObjectGoneError, ViewOutdatedError
 from moorage_api.kube.objects import Manifest, Target
 from moorage_api.resources import ClaudeSession, SessionStatus
 from moorage_operator.actions import (
@@ -28,13 +27,13 @@ from moorage_operator.actions import (
 from moorage_operator.build import (
     Login,
     Subject,
-    build_budget,
     build_claim,
     build_pod,
     build_secret,
     spec_patch,
 )
 from moorage_operator.build.pod import mark_patch
+from moorage_operator.disruption import DisruptionBudgets
 from moorage_operator.plan import Plan, Step, WriteStatus
 from moorage_operator.settings import PodSettings
 
@@ -71,13 +70,17 @@ class Actor:
     """Carries out plans."""
 
     def __init__(
-        self, api: Api, access: Access, settings: PodSettings, redis_ca: str | None = None
+        self,
+        api: Api,
+        access: Access,
+        budgets: DisruptionBudgets,
+        settings: PodSettings,
+        redis_ca: str | None = None,
     ) -> None:
         self._api = api
         self._access = access
         self._build = partial(build_pod, settings=settings, redis_ca=redis_ca)
-        self._protected: set[str] = set()
-        """Namespaces whose budget is there, as far as this process knows."""
+        self._budgets = budgets
 
     async def carry_out(self, session: ClaudeSession, plan: Plan) -> None:
         """Do all that the plan asks for.
@@ -85,7 +88,7 @@ class Actor:
         Raises:
             KubernetesError: A write failed; those before it are done, those after it are not.
         """
-        work = _Work(self._api, self._access, self._build, session, plan, self._protected)
+        work = _Work(self._api, self._access, self._build, session, plan, self._budgets)
         for step in plan.steps:
             await work.do(step)
 
@@ -100,7 +103,7 @@ class _Work:
         build: Callable[[Subject], Manifest],
         session: ClaudeSession,
         plan: Plan,
-        protected: set[str],
+        budgets: DisruptionBudgets,
     ) -> None:
         self._api = api
         self._access = access
@@ -108,7 +111,7 @@ class _Work:
         self._session = session
         self._subject = Subject(session, plan.spec or session.spec)
         self._login: Login | None = None
-        self._protected = protected
+        self._budgets = budgets
 
     async def do(self, step: Step) -> None:
         """Do one write."""
@@ -170,21 +173,13 @@ class _Work:
 
     async def _mark(self, step: MarkPod) -> None:
         if not step.safe_to_evict:
-            await self._protect(self._session.metadata.namespace or "")
+            await self._budgets.ensure(self._session.metadata.namespace or "")
         patch = mark_patch(safe_to_evict=step.safe_to_evict)
         patch["metadata"]["uid"] = step.uid
         try:
             await self._api.patch(self._own("Pod", step.uid), patch)
         except (ObjectGoneError, ViewOutdatedError):
             return
-
-    async def _protect(self, namespace: str) -> None:
-        """See that a budget for pods at work is there, before there is one."""
-        if namespace in self._protected:
-            return
-        with suppress(RefusedError):  # the mark is for autoscalers too, and worth it without
-            await self._create_once(lambda: build_budget(namespace))
-            self._protected.add(namespace)
 
     async def _delete(self, target: Target) -> None:
         try:

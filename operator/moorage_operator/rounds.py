@@ -1,4 +1,7 @@
-"""What is done again and again, whatever is heard: the sweep of Redis, and the whole list."""
+"""What is done again and again, whatever is heard: the sweep of Redis, and the whole list.
+
+With the sweep go the disruption budgets, which nobody watches.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -9,6 +12,7 @@ import structlog
 
 from moorage_api.kube.errors import KubernetesError
 from moorage_operator.backoff import chance
+from moorage_operator.disruption import DisruptionBudgets
 from moorage_operator.feed import Feed
 from moorage_operator.floods import Floods
 from moorage_operator.health import Health
@@ -39,6 +43,7 @@ class Rounds:
         feed: Feed,
         queue: WorkQueue,
         sweep: Sweep,
+        budgets: DisruptionBudgets,
         lister: Lister,
         floods: Floods,
         health: Health,
@@ -48,6 +53,7 @@ class Rounds:
         self._feed = feed
         self._queue = queue
         self._sweep = sweep
+        self._budgets = budgets
         self._lister = lister
         self._floods = floods
         self._health = health
@@ -68,8 +74,17 @@ class Rounds:
             else:
                 told(True)
                 self._correct_line()
+                await self._renew_budgets()
                 wait = every
             await _pause(wait, self.hurry)
+
+    async def _renew_budgets(self) -> None:
+        pods = ((each.key[0], each.pod) for each in self._store)
+        at_work = {namespace for namespace, pod in pods if pod and not pod.safe_to_evict}
+        try:
+            await self._budgets.renew(at_work)
+        except KubernetesError as error:
+            _log.warning("disruption budgets were not looked at", cause=str(error))
 
     async def watch_memory(self) -> None:
         """Look for sessions that fill Redis until cancelled."""

@@ -28,6 +28,7 @@ from moorage_api.redis_client import make_redis
 from moorage_operator import handlers
 from moorage_operator.act import SESSION, Actor
 from moorage_operator.admission import Limits
+from moorage_operator.disruption import DisruptionBudgets
 from moorage_operator.election import Election
 from moorage_operator.feed import Feed
 from moorage_operator.floods import Floods
@@ -162,10 +163,10 @@ def assemble(process: Process) -> Parts:
         session_url=settings.redis.session_url,
         prefix=f"session.{settings.lease.namespace}.{settings.lease.name}.",
     )
-    signs = Signs(states, users, now)
+    signs, budgets = Signs(states, users, now), DisruptionBudgets(api.create)
     reconciler = Reconciler(
         Gatherer(store, api, signs, line, now),
-        Actor(api, users, settings.pod, settings.redis.tls.ca),
+        Actor(api, users, budgets, settings.pod, settings.redis.tls.ca),
         Teller(api, now, process.identity),
         now,
     )
@@ -179,7 +180,7 @@ def assemble(process: Process) -> Parts:
         queue=queue,
         feed=feed,
         passes=Passes(store, line, feed, reconciler, users, process.metrics),
-        rounds=Rounds(store, line, feed, queue, sweep, lister, floods, process.health),
+        rounds=Rounds(store, line, feed, queue, sweep, budgets, lister, floods, process.health),
         lister=lister,
         sweep=sweep,
         states=states,

@@ -3,6 +3,7 @@
 import pytest
 
 from moorage_api.resources import Phase
+from moorage_operator.build.pod import BUDGET_NAME
 from moorage_testing.controlplane.errors import ApiRefused
 from moorage_testing.controlplane.processes import until
 from moorage_testing.operating.member import Member
@@ -18,11 +19,9 @@ def test_an_autoscaler_and_a_drain_spare_only_work(operated: Stage, sessions: Se
     assert mark(sessions) is None
     operated.crew.tell(uid, Member.works)
     until("not safe to evict", 20, lambda: None if mark(sessions) == "false" else "safe")
-    budgets = f"/apis/policy/v1/namespaces/{sessions.namespace}/poddisruptionbudgets"
-    (budget,) = operated.admin.get(budgets)["items"]
 
     def uncounted() -> str | None:
-        status = operated.admin.get(f"{budgets}/{budget['metadata']['name']}").get("status", {})
+        status = operated.admin.get(budget(sessions)).get("status", {})
         return None if status.get("expectedPods") == 1 else str(status)
 
     until("the budget counts it", 20, uncounted)
@@ -42,6 +41,16 @@ def test_an_autoscaler_and_a_drain_spare_only_work(operated: Stage, sessions: Se
     assert operated.record.doubles == []
 
 
+def test_a_budget_that_is_deleted_comes_back(operated: Stage, sessions: Sessions) -> None:
+    for name in ("first", "second"):
+        uid = sessions.create(name)
+        sessions.await_phase(Phase.READY, name)
+        operated.crew.tell(uid, Member.works)
+        until("there is a budget", 20, lambda: missing(sessions))
+        sessions.admin.delete(budget(sessions))
+        until("it comes back", 20, lambda: missing(sessions))
+
+
 def test_a_question_is_no_work(operated: Stage, sessions: Sessions) -> None:
     uid = sessions.create()
     sessions.await_phase(Phase.READY)
@@ -49,6 +58,20 @@ def test_a_question_is_no_work(operated: Stage, sessions: Sessions) -> None:
     until("not safe to evict", 20, lambda: None if mark(sessions) == "false" else "safe")
     operated.crew.tell(uid, Member.asks)
     until("safe to evict again", 20, lambda: None if mark(sessions) is None else "not safe")
+
+
+def budget(sessions: Sessions) -> str:
+    folder = f"/apis/policy/v1/namespaces/{sessions.namespace}/poddisruptionbudgets"
+    return f"{folder}/{BUDGET_NAME}"
+
+
+def missing(sessions: Sessions) -> str | None:
+    """Say that there is no budget, if so."""
+    try:
+        sessions.admin.get(budget(sessions))
+    except ApiRefused as error:
+        return str(error)
+    return None
 
 
 def mark(sessions: Sessions) -> str | None:

@@ -5,10 +5,16 @@ from typing import Any
 
 import pytest
 
-from moorage_api.kube.errors import ObjectGoneError, RefusedError, ViewOutdatedError
+from moorage_api.kube.errors import (
+    KubernetesError,
+    ObjectGoneError,
+    RefusedError,
+    ViewOutdatedError,
+)
 from moorage_api.resources import Activity, ClaudeSession, Phase, SessionStatus
 from moorage_operator.act import Actor, status_patch
 from moorage_operator.digest import spec_digest
+from moorage_operator.disruption import DisruptionBudgets
 from moorage_operator.observed import Observed, SecretSeen
 from moorage_operator.plan import Plan, plan
 from moorage_operator.seen import pod_seen, secret_seen
@@ -34,7 +40,7 @@ class Bench:
 
     def __init__(self, made: ClaudeSession) -> None:
         self.api, self.access = MemoryApi(), MemoryAccess()
-        self.actor = Actor(self.api, self.access, POD)
+        self.actor = Actor(self.api, self.access, DisruptionBudgets(self.api.create), POD)
         self.api.put(made.model_dump(mode="json", by_alias=True, exclude_none=True))
 
     @property
@@ -191,6 +197,32 @@ async def test_the_autoscalers_mark_is_written() -> None:
     pod = bench.api.get("Pod")
     assert pod is not None
     assert not pod_seen(pod).safe_to_evict
+
+
+async def test_a_budget_keeps_drains_from_work_and_comes_back_where_it_was_deleted() -> None:
+    api = MemoryApi()
+    budgets = DisruptionBudgets(api.create)
+    await budgets.ensure("team-a")
+    await budgets.ensure("team-a")
+    assert api.writes == ["create PodDisruptionBudget"]
+    for at_work in (["team-a"], []):
+        api.objects.clear()
+        await budgets.renew(at_work)
+        await budgets.ensure("team-a")
+        assert api.get("PodDisruptionBudget") is not None
+    await budgets.renew(["team-a"])  # it is there
+    assert len(api.writes) == 4
+
+
+@pytest.mark.parametrize("error", [RefusedError(403, "forbidden."), ObjectGoneError()])
+async def test_a_budget_that_is_refused_is_asked_for_again(error: KubernetesError) -> None:
+    api = MemoryApi()
+    budgets = DisruptionBudgets(api.create)
+    api.fail["create PodDisruptionBudget"] = error
+    await budgets.ensure("team-a")
+    assert api.get("PodDisruptionBudget") is None
+    await budgets.ensure("team-a")
+    assert api.get("PodDisruptionBudget") is not None
 
 
 async def test_a_session_past_its_time_after_the_end_is_deleted() -> None:

@@ -13,6 +13,7 @@ from moorage_api.kube.errors import (
 )
 from moorage_api.resources import ClaudeSession, Phase
 from moorage_operator.act import Actor
+from moorage_operator.disruption import DisruptionBudgets
 from moorage_operator.observed import Observed
 from moorage_operator.plan import PlannedEvent
 from moorage_operator.reconciler import REFUSED_AGAIN, Look, Reconciler
@@ -31,7 +32,7 @@ class Bench:
         self.seen = seen
         self.told: list[PlannedEvent] = []
         self.doubted: list[str] = []
-        actor = Actor(self.api, MemoryAccess(), POD)
+        actor = Actor(self.api, MemoryAccess(), DisruptionBudgets(self.api.create), POD)
         self.reconciler = Reconciler(self, actor, self, lambda: NOW)
 
     async def look(self, session_id: str) -> Look | None:
@@ -110,7 +111,8 @@ async def test_where_everything_is_refused_it_waits() -> None:
             raise RefusedError(403, "forbidden.")
 
     bench = Bench(session(), observed(pod=starting_pod()))
-    refusing = Actor(Refusing(), MemoryAccess(), POD)
+    api = Refusing()
+    refusing = Actor(api, MemoryAccess(), DisruptionBudgets(api.create), POD)
     reconciler = Reconciler(bench, refusing, bench, lambda: NOW)
     assert await reconciler.reconcile(UID) == REFUSED_AGAIN
     assert not bench.told
