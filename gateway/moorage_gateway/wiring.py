@@ -303,7 +303,7 @@ def _needed_once(base: _Base, backend: SessionBackend, recorder: Recorder) -> li
     """Return what some process has to do; that several do it does no harm."""
     return [
         Background("recorder", recorder.run),
-        Background("adoption", Adoption(base.engine, backend).run),
+        Background("adoption", Adoption(base.changes, backend).run),
     ]
 
 

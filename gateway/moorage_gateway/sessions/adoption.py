@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from moorage_gateway.auth.access import id_of
 from moorage_gateway.backends.interface import SessionBackend, creation_id_of
+from moorage_gateway.kept.versions import Changes
 from moorage_gateway.sessions.repository import SessionRepository
 
 _PAUSE_SECONDS: Final = 10.0
@@ -26,7 +27,7 @@ class Adoption:
     Rows whose session never comes are retention's.
     """
 
-    engine: AsyncEngine
+    changes: Changes
     backend: SessionBackend
 
     async def run(self) -> None:
@@ -37,12 +38,13 @@ class Adoption:
 
     async def once(self) -> None:
         """Give each row its session, if that is there."""
-        async with self.engine.connect() as connection:
+        async with self.changes.engine.connect() as connection:
             unmade = await SessionRepository(connection).unmade()
         if not unmade:
             return
         made = {creation_id_of(session): session for session in self.backend.list()}
         for session in (made[each] for each in unmade if each in made):
-            async with self.engine.begin() as connection:
+            session_id = id_of(session)
+            async with self.changes.of(session_id) as connection:
                 await SessionRepository(connection).adopt(session)
-            log.info("session adopted", session=session.metadata.uid)
+            log.info("session adopted", session=session_id)

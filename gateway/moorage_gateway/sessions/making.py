@@ -54,7 +54,7 @@ class SessionMaker:
         async with self.context.engine.begin() as connection:
             await self._write(connection, request, new)
         session = await self._create(new)
-        async with self.context.engine.begin() as connection:
+        async with self.context.changes.of(id_of(session)) as connection:
             await SessionRepository(connection).adopt(session)
             await record(connection, self.context.clock(), _made(session, new))
         return session
@@ -105,7 +105,7 @@ class SessionMaker:
             if new.creation_id != row.id:  # another request with the key was faster
                 new = await self._build(request, row.id)
             session = await self.context.backend.create(replace(new, name=row.name))
-        async with self.context.engine.begin() as connection:
+        async with self.context.changes.of(id_of(session)) as connection:
             await SessionRepository(connection).adopt(session)
             await KeyRepository(connection).finish(use, id_of(session), self.context.clock())
             await record(connection, self.context.clock(), _made(session, new))

@@ -50,7 +50,7 @@ async def rows(gateway: Gateway) -> list[Any]:
 
 
 def adoption(gateway: Gateway) -> Adoption:
-    return Adoption(gateway.context.engine, gateway.backend)
+    return Adoption(gateway.context.changes, gateway.backend)
 
 
 async def test_a_row_is_its_sessions_once_it_is_made(settings: Settings) -> None:
