@@ -21,6 +21,9 @@ MAX_EVENT_BYTES: Final = 1024 * 1024
 MAX_RESULT_CHARS: Final = 64 * 1024
 """The longest tool result in an event; what is longer is cut, with ``truncated`` set."""
 
+_LONGEST_TURN_MS: Final = 10 * 366 * 24 * 3600 * 1000
+"""Ten years. Whoever computes with what a runner says stays far from the bounds of its numbers."""
+
 FIELD: Final = b"event"
 """The one field of a stream entry."""
 
@@ -280,7 +283,7 @@ class UsageData(WireModel):
     outcome: TurnOutcome
     turn: Usage
     total: Usage
-    duration_ms: int = 0
+    duration_ms: Annotated[int, Field(ge=0, le=_LONGEST_TURN_MS)] = 0
 
 
 class UsageEvent(_EventBase):

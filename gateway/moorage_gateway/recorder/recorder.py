@@ -34,7 +34,7 @@ from moorage_gateway.logs import trace
 from moorage_gateway.metrics.instruments import RecorderMetrics
 from moorage_gateway.recorder.entries import RECORDED_TYPES, Page, recorded_in
 from moorage_gateway.recorder.repository import load_checkpoints
-from moorage_gateway.recorder.writer import Writer
+from moorage_gateway.recorder.writer import Writer, Written
 
 BATCH_SECONDS: Final = 0.1
 _SESSIONS_AT_ONCE: Final = 16
@@ -147,7 +147,7 @@ class Recorder:
         self._under_way = {key: self._dirty.pop(key) for key in some if key in self._dirty}
         try:
             pages = await self._read([key for key in some if key in self._tracked])
-            passed_by = await self.writer.write(pages) if pages else set()
+            written = await self.writer.write(pages) if pages else Written()
         except BaseException:
             known = {key: at for key, at in self._under_way.items() if key in self._tracked}
             self._dirty = {**self._dirty, **known}
@@ -155,12 +155,11 @@ class Recorder:
             raise
         finally:
             self._under_way = {}
-        written = [page for page in pages if page.session_id not in passed_by]
-        self._measure(written)
+        self._measure(written.pages)
         if self._traces is not None:
-            await self._traces.recorded(written)
+            await self._traces.recorded(written.pages)
         for page in pages:
-            if page.session_id in passed_by:
+            if page.session_id in written.passed_by:
                 self._rest(page.session_id)
             elif page.session_id in self._tracked:
                 self._tracked[page.session_id].position = page.to

@@ -6,6 +6,7 @@ log it and pass over it, everything around it is written.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -30,6 +31,16 @@ log = structlog.get_logger(__name__)
 FindSession = Callable[[str], ClaudeSession | None]
 
 
+@dataclass(slots=True)
+class Written:
+    """What came of writing pages."""
+
+    pages: list[Page] = field(default_factory=list)
+    """Those that were written, without events that cannot be."""
+    passed_by: set[str] = field(default_factory=set)
+    """The sessions that another one recorded."""
+
+
 class Writer:
     """Writes pages to the database."""
 
@@ -40,8 +51,8 @@ class Writer:
         self.failures = 0
         """How often writing had to be tried again, for metrics and tests."""
 
-    async def write(self, pages: Sequence[Page]) -> set[str]:
-        """Write pages, however long it takes; return the sessions that another one recorded."""
+    async def write(self, pages: Sequence[Page]) -> Written:
+        """Write pages, however long it takes."""
         backoff = Backoff(longest=5.0)
         while True:
             try:
@@ -54,20 +65,22 @@ class Writer:
                 log.warning("events could not be recorded together", cause=type(error).__name__)
                 return await self._one_by_one(pages)
 
-    async def _one_by_one(self, pages: Sequence[Page]) -> set[str]:
-        passed_by: set[str] = set()
+    async def _one_by_one(self, pages: Sequence[Page]) -> Written:
+        all_of_them = Written()
         for page in pages:
             for part in page.one_by_one():
-                if page.session_id not in passed_by and not await self._alone(part):
-                    passed_by.add(page.session_id)
-        return passed_by
+                if page.session_id not in all_of_them.passed_by:
+                    written = await self._alone(part)
+                    all_of_them.pages += written.pages
+                    all_of_them.passed_by |= written.passed_by
+        return all_of_them
 
-    async def _alone(self, page: Page) -> bool:
+    async def _alone(self, page: Page) -> Written:
         """Write a page of one event; without the event if that is what fails."""
         backoff = Backoff(longest=5.0)
         while True:
             try:
-                return not await self._together([page])
+                return await self._together([page])
             except _AWAY as error:
                 log.warning("events wait for the database", cause=type(error).__name__)
             except Exception as error:
@@ -83,22 +96,21 @@ class Writer:
                     page = page.without_events()
             await asyncio.sleep(backoff.next())
 
-    async def _together(self, pages: Sequence[Page]) -> set[str]:
+    async def _together(self, pages: Sequence[Page]) -> Written:
         """Write pages in one transaction. In one order everywhere, so that none waits in a ring."""
-        passed_by = set()
+        written = Written()
         session_ids = [page.session_id for page in pages]
         async with self._changes.of(*session_ids) as connection:
             await SessionRepository(connection).keep(session_ids)
             repository = RecordRepository(connection, self._clock())
             for page in sorted(pages, key=lambda page: page.session_id):
-                if not await self._has_row(connection, page):
-                    passed_by.add(page.session_id)
-                elif await repository.step(page):
+                if await self._has_row(connection, page) and await repository.step(page):
                     for event in page.events:
                         await repository.record(event)
+                    written.pages.append(page)
                 else:
-                    passed_by.add(page.session_id)
-        return passed_by
+                    written.passed_by.add(page.session_id)
+        return written
 
     async def _has_row(self, connection: AsyncConnection, page: Page) -> bool:
         """Whether the session is there; one that has no row yet gets one.

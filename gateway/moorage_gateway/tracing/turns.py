@@ -22,6 +22,8 @@ from moorage_gateway.tracing.provider import Tracing
 from moorage_gateway.tracing.requests import parent_of
 
 _MS: Final = 1_000_000
+_LATEST: Final = 2**63 - 1
+"""In the year 2262. A span beyond what an exporter can write costs all that are sent with it."""
 
 log = structlog.get_logger(__name__)
 
@@ -60,12 +62,12 @@ class TurnSpans:
 
     def _make(self, session_id: str, event: UsageEvent, traceparent: str) -> None:
         data = event.data
-        end = int(event.timestamp.timestamp() * 1000) * _MS
+        end = min(max(int(event.timestamp.timestamp() * 1000) * _MS, 0), _LATEST)
         span = self._tracer.start_span(
             "turn",
             context=parent_of({"traceparent": traceparent}),
             kind=SpanKind.CONSUMER,
-            start_time=end - data.duration_ms * _MS,
+            start_time=max(end - data.duration_ms * _MS, 0),
             attributes={
                 "moorage.session_id": session_id,
                 "moorage.turn_id": data.turn_id,

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from moorage_api.events import FIELD as EVENT_FIELD
+from moorage_api.events import encode_entry
 from moorage_api.inbox import FIELD, decode_input, traceparent_in
 from moorage_api.keys import SessionKeys
 from moorage_gateway.app import BASE
 from moorage_testing.collector import attributes, running_collector
 from moorage_testing.gateway import REPOSITORY, settings_for
-from moorage_testing.history import asked, used
+from moorage_testing.history import asked, said, used
 from moorage_testing.live import LIMIT, publish
 from moorage_testing.redis import RedisServer
 from moorage_testing.serving import Serving, connected
@@ -63,6 +65,49 @@ async def test_a_turn_is_traced_from_its_request_on(home: Path, redis_server: Re
     assert collector.headers[0]["x-team"] == "harbour"
     assert collector.headers[0]["authorization"] == "Bearer a"
     assert collector.resources[0]["service.name"] == "moorage-gateway"
+
+
+@pytest.mark.parametrize(
+    ("forged", "traced"),
+    [
+        ({"data": {"durationMs": 10**18}}, False),
+        ({"data": {"durationMs": -1}}, False),
+        ({"data": {"turn": {"outputTokens": 2**70}}}, False),
+        ({"timestamp": "1969-12-31T23:59:59.000Z"}, True),
+        ({"timestamp": "1970-01-01T00:00:00.001Z"}, True),
+        ({"timestamp": "9999-12-31T23:59:59.000Z"}, True),
+    ],
+    ids=str,
+)
+async def test_what_a_runner_forges_loses_no_others_trace(
+    home: Path, redis_server: RedisServer, forged: dict[str, Any], *, traced: bool
+) -> None:
+    with running_collector() as collector:
+        settings = settings_for(home, redis_server.url, tracing={"endpoint": collector.url})
+        async with connected(settings) as (served, wire):
+            hostile, forged_id = await forge(served, wire, forged)
+            _, honest_id, _ = await turn(served, wire)
+    turns = [attributes(span)["moorage.turn_id"] for span in collector.spans if span.name == "turn"]
+    assert turns == ([forged_id] if traced else []) + [honest_id]
+    for span in collector.spans:
+        assert 0 <= span.start_time_unix_nano <= span.end_time_unix_nano, hostile
+
+
+async def forge(served: Serving, wire: Wire, forged: dict[str, Any]) -> tuple[str, str]:
+    """Have a runner end a turn with this in its words; return its session and the turn."""
+    session_id = (await wire.ask("POST", f"{BASE}/sessions", CREATE)).json["id"]
+    path = f"{BASE}/sessions/{session_id}/messages"
+    turn_id = (await wire.ask("POST", path, b'{"content": "x"}')).json["message"]["id"]
+    said_of_it: dict[str, Any] = json.loads(encode_entry(used(turn_id)))
+    said_of_it |= forged | {"data": said_of_it["data"] | forged.get("data", {})}
+    await served.redis.xadd(
+        SessionKeys(session_id).events, {EVENT_FIELD: json.dumps(said_of_it).encode()}
+    )
+    await publish(served.redis, session_id, said(turn_id, 1, "after it"))
+    async with asyncio.timeout(LIMIT):
+        while b"after it" not in (await wire.ask("GET", path)).body:
+            pass
+    return session_id, turn_id
 
 
 async def test_what_the_caller_does_not_sample_is_not_sent(

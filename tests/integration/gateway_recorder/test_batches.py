@@ -64,7 +64,8 @@ async def test_pages_of_several_sessions_are_one_transaction(
     events = SESSIONS * TURNS * 4
     for number in (1, 2):
         with statements_sent(engine) as sent:
-            assert await writer.write([page_of(one, number) for one in ids]) == set()
+            written = await writer.write([page_of(one, number) for one in ids])
+        assert (len(written.pages), written.passed_by) == (SESSIONS, set())
         assert len(commits) == number
         # Two for each event at the most, what moves each session's checkpoint, and one that keeps
         # the sessions from being deleted meanwhile.
