@@ -3,6 +3,7 @@
 import json
 import logging
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,20 @@ def logged(path: Path) -> list[Any]:
         {"event": "Authorization: Bearer geheim.geheim"},
         {"event": "GET /callback?code=geheim&state=1"},
         {"event": "login with password=geheim failed"},
+        {"event": "clone https://geheim@example.com/a failed"},
+        {"event": "redirected to https://geheim@example.com"},
+        {"exception": "TypeError: connect(user='a', password='geheim')"},
+        {"exception": 'TypeError: connect(user="a", password="geheim")'},
+        {"exception": "ValueError: connect(password=b'geheim', port=1)"},
+        {"exception": "    password = 'geheim'"},
+        {"exception": r"password='it\'s geheim'"},
+        {"exception": "cut off: password='geheim"},
+        {"exception": "Request(client_secret='geheim', access_token='geheim')"},
+        {"exception": "KeyError: {'password': 'geheim', 'port': 1}"},
+        {"exception": 'body {"apiKey":"geheim","port":1}'},
+        {"exception": "connect(password=geheim, port=1)"},
+        {"event": "DATABASE_PASSWORD=geheim moorage-gateway serve"},
+        {"event": "x-eyJhbGciOiJIUzI1NiJ9.geheimgeheim.geheim"},
         {"event": "-----BEGIN RSA PRIVATE KEY-----\ngeheim\n-----END RSA PRIVATE KEY-----"},
         {"event": "eyJhbGciOiJIUzI1NiJ9.geheimgeheim.geheim"},
         {"event": "mk_geheimgeheim"},
@@ -70,6 +85,51 @@ def test_what_is_no_secret_stays() -> None:
         "session": "6f1c2b54-2f0e-5d0b-9d0c-6d6f6f726167",
     }
     assert Redactor(["x", "kurz"])(None, "info", dict(event)) == event
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://x:geheim@host/a", "https://x:***@host/a"),
+        ("https://geheim@host/a", "https://***@host/a"),
+        ("connect(password='geheim', port=1)", "connect(password=***, port=1)"),
+        ("{'password': 'geheim', 'port': 1}", "{'password': ***, 'port': 1}"),
+        ("?access_token=geheim&state=1", "?access_token=***&state=1"),
+        ("https://host/?mail=a@b.c", "https://host/?mail=a@b.c"),
+        ("https://host?mail=a@b.c", "https://host?mail=a@b.c"),
+        ("https://host:443/a@b", "https://host:443/a@b"),
+        ("there is no secret: 'git'", "there is no secret: 'git'"),
+        ("input_tokens='5', status_code='200'", "input_tokens='5', status_code='200'"),
+        ("secretName='git'", "secretName='git'"),
+    ],
+)
+def test_what_stands_around_a_secret_stays(text: str, expected: str) -> None:
+    assert _masked(text) == expected
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *(
+            "://",
+            "://a",
+            "://a:",
+            "://a:a@",
+            "a@",
+            "-eyJ",
+            "eyJaaaaaaaa.",
+            "password='",
+            "password=",
+        ),
+        *("'password':", "password  = ", "secret", "bearer ", "-----BEGIN ", "sk-ab-", "\\'", "a"),
+    ],
+)
+def test_a_long_text_takes_no_longer_for_each_character(part: str) -> None:
+    """It takes some hundredths of a second; were it the square of the length, many seconds."""
+    text = part * (100_000 // len(part))
+    began = time.process_time()
+    _masked(text)
+    assert time.process_time() - began < 2
 
 
 @given(st.recursive(
