@@ -226,7 +226,13 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "Deleted": {"success": True, "path": "src/app.py"},
     "Decide": {"decision": "deny", "message": "Not on a Friday."},
     "ApprovalView": _APPROVAL,
-    "ApprovalList": {"approvals": [_APPROVAL], "total": 1},
+    "ApprovalList": {
+        "approvals": [_APPROVAL],
+        "total": 1,
+        "limit": 50,
+        "offset": 0,
+        "hasMore": False,
+    },
     "AuditPage": {"records": [_RECORD], "nextAfter": None},
     "DiffView": {"diff": "--- a/app.py\n+++ b/app.py\n", "truncated": False, "base": "4545cd7"},
 }

@@ -26,7 +26,7 @@ Filter = Annotated[ApprovalQuery, Query()]
 
 @router.get("/approvals", responses=error_responses(400))
 async def all_approvals(query: Filter, approvals: Approvals) -> ApprovalList:
-    """Return what all sessions ask to be allowed."""
+    """Return what all sessions ask to be allowed, newest first."""
     return await approvals.of_all(query)
 
 
@@ -34,7 +34,7 @@ async def all_approvals(query: Filter, approvals: Approvals) -> ApprovalList:
 async def session_approvals(
     session: SessionDep, query: Filter, approvals: Approvals
 ) -> ApprovalList:
-    """Return what a session asks to be allowed."""
+    """Return what a session asks to be allowed, newest first."""
     return await approvals.of([session], query)
 
 

@@ -6,14 +6,15 @@ from pydantic import Field, model_validator
 
 from moorage_api.base import Timestamp, WireModel
 from moorage_api.events import Decision, Outcome
+from moorage_gateway.pages import Page, PageQuery
 from moorage_gateway.requests import RequestModel
 
 ApprovalState = Literal["pending", "resolved"]
 Scope = Literal["once", "session"]
 
 
-class ApprovalQuery(RequestModel):
-    """Which approvals."""
+class ApprovalQuery(PageQuery):
+    """Which approvals, newest first."""
 
     state: Annotated[
         ApprovalState | None, Field(description="pending: somebody must decide. Empty: all.")
@@ -64,8 +65,14 @@ class ApprovalView(WireModel):
     resolved_at: Timestamp | None = None
 
 
-class ApprovalList(WireModel):
-    """Approvals, oldest first."""
+class ApprovalList(Page):
+    """Some of the approvals, newest first."""
 
     approvals: list[ApprovalView]
-    total: int
+    has_more: Annotated[
+        bool,
+        Field(
+            description="Whether more follow: from offset plus as many as these on, which may be "
+            "fewer than limit where they are large."
+        ),
+    ]

@@ -10,9 +10,10 @@ import structlog
 from moorage_api.inbox import PermissionDecision, decode_input
 from moorage_api.resources import ClaudeSession
 from moorage_gateway import outbox
+from moorage_gateway.approvals.listing import asked_now, page_of
 from moorage_gateway.approvals.repository import ApprovalRepository, ApprovalRow
 from moorage_gateway.approvals.schemas import ApprovalList, ApprovalQuery, ApprovalView, Decide
-from moorage_gateway.approvals.view import refusal, state_of, view
+from moorage_gateway.approvals.view import refusal, view
 from moorage_gateway.audit.acts import Act, Action
 from moorage_gateway.audit.record import record
 from moorage_gateway.auth.access import id_of, visible
@@ -20,7 +21,6 @@ from moorage_gateway.auth.principal import Principal
 from moorage_gateway.context import Context
 from moorage_gateway.errors import NotFound, QuotaReached, SessionFinished
 from moorage_gateway.sessions.creation import row_for
-from moorage_gateway.sessions.live import read_live
 from moorage_gateway.sessions.repository import SessionRepository
 from moorage_gateway.sessions.waking import wake
 
@@ -37,34 +37,17 @@ class ApprovalService:
     principal: Principal
 
     async def of_all(self, query: ApprovalQuery) -> ApprovalList:
-        """Return the approvals of all sessions."""
+        """Return approvals of all sessions."""
         return await self.of(visible(self.context.backend.list(), self.principal), query)
 
     async def of(self, sessions: Sequence[ClaudeSession], query: ApprovalQuery) -> ApprovalList:
-        """Return the approvals of these sessions. A session that ended waits for nobody."""
-        pending = query.state == "pending"
+        """Return approvals of these sessions. A session that ended waits for nobody."""
         ids = [
             id_of(session)
             for session in sessions
-            if not (pending and session.status.phase.finished)
+            if not (query.state == "pending" and session.status.phase.finished)
         ]
-        async with self.context.engine.connect() as connection:
-            rows = await ApprovalRepository(connection).of_sessions(ids, open_only=pending)
-            known = {(row.session_id, row.id) for row in rows}
-            asked = [row for row in await self._asked(ids) if (row.session_id, row.id) not in known]
-            if pending and asked:  # what was decided is no longer open, though still in the state
-                standing = await ApprovalRepository(connection).of_sessions(
-                    [row.session_id for row in asked], open_only=False
-                )
-                decided = {(row.session_id, row.id) for row in standing}
-                asked = [row for row in asked if (row.session_id, row.id) not in decided]
-        moment = self.context.clock()
-        found = [
-            view(row, moment)
-            for row in sorted([*rows, *asked], key=lambda row: (row.requested_at, row.id))
-            if query.state in {None, state_of(row, moment)}
-        ]
-        return ApprovalList(approvals=found, total=len(found))
+        return await page_of(self.context, ids, query)
 
     async def decide(
         self, session: ClaudeSession, approval_id: str, request: Decide
@@ -137,22 +120,13 @@ class ApprovalService:
         async with self.context.engine.connect() as connection:
             if await ApprovalRepository(connection).get(session_id, approval_id) is not None:
                 return
-        asked = [row for row in await self._asked([session_id]) if row.id == approval_id]
+        asked = await asked_now(self.context, [session_id])
+        asked = [row for row in asked if row.id == approval_id]
         if not asked:
             raise NotFound("approval", approval_id)
         async with self.context.changes.of(session_id) as connection:
             await SessionRepository(connection).add(row_for(session, self.context.clock()))
             await ApprovalRepository(connection).add(asked[0])
-
-    async def _asked(self, session_ids: Sequence[str]) -> list[ApprovalRow]:
-        """Return what the sessions ask at this moment, by their own word."""
-        live = await read_live(self.context.pipelined, session_ids) or {}
-        return [
-            ApprovalRow.of(session_id, request)
-            for session_id, facts in live.items()
-            if facts.state is not None
-            for request in facts.state.pending_approvals
-        ]
 
 
 def _act(session_id: str, decision: PermissionDecision) -> Act:

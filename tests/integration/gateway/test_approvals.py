@@ -1,6 +1,7 @@
 """Approvals over HTTP: the first decision stands, and survives whatever happens around it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,9 +12,12 @@ from moorage_api.events import PermissionRequest
 from moorage_api.inbox import PermissionDecision
 from moorage_api.keys import SessionKeys
 from moorage_api.resources import Phase
+from moorage_gateway.approvals.repository import ApprovalRepository, ApprovalRow
 from moorage_gateway.db.tables import approvals
 from moorage_testing.gateway import Gateway
 from moorage_testing.redis import RedisServer
+
+EMPTY = {"approvals": [], "total": 0, "limit": 50, "offset": 0, "hasMore": False}
 
 
 def asked(approval_id: str = "approval-1", **changes: Any) -> PermissionRequest:
@@ -52,7 +56,81 @@ async def test_what_a_session_asks_is_listed_at_once(gateway: Gateway) -> None:
         assert (approval["summary"], approval["diff"]) == ("Write a.txt", "+a")
         assert approval["expiresAt"].endswith("Z")
     for path in (f"/sessions/{quiet}/approvals", "/approvals?state=resolved"):
-        assert (await gateway.client.get(path)).json() == {"approvals": [], "total": 0}
+        assert (await gateway.client.get(path)).json() == EMPTY
+
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def ask_often(gateway: Gateway, session_id: str, count: int, **changes: Any) -> list[str]:
+    """Have it recorded that a session asked, once a minute; return the ids, newest first."""
+    requests = [
+        asked(f"approval-{number}", requested_at=AT + timedelta(minutes=number), **changes)
+        for number in range(count)
+    ]
+    async with gateway.context.engine.begin() as connection:
+        for request in requests:
+            await ApprovalRepository(connection).add(ApprovalRow.of(session_id, request))
+    return [request.approval_id for request in reversed(requests)]
+
+
+async def pages(gateway: Gateway, path: str, **query: Any) -> AsyncIterator[Any]:
+    """Yield one page after the other, to the last."""
+    offset, more = 0, True
+    while more:
+        answer = await gateway.client.get(path, params=query | {"offset": offset})
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        assert page["offset"] == offset
+        yield page
+        offset, more = offset + len(page["approvals"]), page["hasMore"]
+
+
+async def test_many_are_read_page_by_page(gateway: Gateway) -> None:
+    one, other = await gateway.create(), await gateway.create()
+    expected = await ask_often(gateway, one, 130)
+    path = f"/sessions/{one}/approvals"
+    found = [page async for page in pages(gateway, path)]
+    assert [len(page["approvals"]) for page in found] == [50, 50, 30]
+    assert {page["total"] for page in found} == {130}
+    assert [each["id"] for page in found for each in page["approvals"]] == expected
+    await ask_often(gateway, other, 3)
+    found = [page async for page in pages(gateway, "/approvals", limit=100, state="pending")]
+    assert [len(page["approvals"]) for page in found] == [100, 33]
+    assert len({(a["sessionId"], a["id"]) for page in found for a in page["approvals"]}) == 133
+    assert (await gateway.client.get("/approvals?state=resolved")).json() == EMPTY
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+async def test_what_is_not_recorded_yet_is_in_its_place(gateway: Gateway, limit: int) -> None:
+    session_id = await gateway.create()
+    recorded = await ask_often(gateway, session_id, 5)
+    moments = [AT, AT + timedelta(minutes=2), AT + timedelta(minutes=2.5), AT + timedelta(days=1)]
+    unrecorded = [asked(f"new-{n}", requested_at=at) for n, at in enumerate(moments)]
+    await gateway.live(session_id, pending_approvals=[*unrecorded, asked(recorded[0])])
+    path = f"/sessions/{session_id}/approvals"
+    found = [page async for page in pages(gateway, path, limit=limit)]
+    assert {page["total"] for page in found} == {9}
+    assert [each["id"] for page in found for each in page["approvals"]] == [
+        *("new-3", "approval-4", "approval-3", "new-2", "approval-2", "new-1"),
+        *("approval-1", "approval-0", "new-0"),
+    ]
+
+
+async def test_a_page_holds_only_so_much(gateway: Gateway) -> None:
+    session_id = await gateway.create()
+    expected = await ask_often(gateway, session_id, 12, diff="+" * 1_000_000)
+    path = f"/sessions/{session_id}/approvals"
+    found = [page async for page in pages(gateway, path)]
+    assert [len(page["approvals"]) for page in found] == [4, 4, 4]
+    assert [each["id"] for page in found for each in page["approvals"]] == expected
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "offset=-1", "state=open", "after=x"])
+async def test_a_page_that_cannot_be_is_refused(gateway: Gateway, query: str) -> None:
+    answer = await gateway.client.get(f"/approvals?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION_ERROR")
+    assert answer.json()["details"][0]["path"] == query.partition("=")[0]
 
 
 async def test_a_decision_is_sent_once_and_the_first_one_stands(gateway: Gateway) -> None:

@@ -18,7 +18,8 @@ from moorage_api.inbox import PermissionDecision, Prompt
 from moorage_gateway import outbox
 from moorage_gateway.accounts.repository import AccountRepository
 from moorage_gateway.api_keys import repository as api_keys
-from moorage_gateway.approvals.repository import ApprovalRepository
+from moorage_gateway.approvals.repository import ApprovalKey, ApprovalRepository, Chosen
+from moorage_gateway.approvals.schemas import ApprovalState
 from moorage_gateway.audit.acts import Act, Action
 from moorage_gateway.audit.record import record
 from moorage_gateway.audit.repository import AuditRepository, Search
@@ -58,6 +59,7 @@ NOW: Final = at(ROWS)
 ONE: Final = session_id(3)
 PAGE: Final = [session_id(number) for number in range(20)]
 TURNS: Final = [turn_id(1500 + number) for number in range(99)]
+APPROVALS: Final = [ApprovalKey(session_id(n), f"approval-{n}", at(n)) for n in range(99)]
 Query = Callable[[AsyncConnection], Awaitable[Any]]
 
 
@@ -73,6 +75,10 @@ def _record(event: Event) -> Query:
 def _decide(connection: AsyncConnection) -> Awaitable[bool]:
     decision = PermissionDecision(input_id="x", approval_id="approval-1500", decision="allow")
     return ApprovalRepository(connection).decide(ONE, decision, user_id(3), at(0))
+
+
+def _chosen(state: ApprovalState | None) -> Chosen:
+    return Chosen(PAGE, state, at(ROWS // 2))
 
 
 def _put(connection: AsyncConnection) -> Awaitable[None]:
@@ -115,8 +121,13 @@ QUERIES: Final[dict[str, Query]] = {
     "message": lambda c: MessageRepository(c).get(ONE, turn_id(1500)),
     "message written": lambda c: MessageRepository(c).add(_NEW),
     # Approvals.
-    "approvals": lambda c: ApprovalRepository(c).of_sessions(PAGE, open_only=False),
-    "approvals open": lambda c: ApprovalRepository(c).of_sessions(PAGE, open_only=True),
+    "approvals": lambda c: ApprovalRepository(c).keys(_chosen(None), limit=50, offset=50),
+    "approvals open": lambda c: ApprovalRepository(c).keys(_chosen("pending"), limit=50, offset=0),
+    "approvals over": lambda c: ApprovalRepository(c).keys(_chosen("resolved"), limit=50, offset=0),
+    "approvals counted": lambda c: ApprovalRepository(c).count(_chosen(None)),
+    "approvals open, counted": lambda c: ApprovalRepository(c).count(_chosen("pending")),
+    "approvals shown": lambda c: ApprovalRepository(c).rows(APPROVALS[:8]),
+    "approvals known": lambda c: ApprovalRepository(c).known(ONE, [key.id for key in APPROVALS]),
     "approval": lambda c: ApprovalRepository(c).get(ONE, "approval-1500"),
     "approval decided": _decide,
     "decision sent": lambda c: ApprovalRepository(c).input_body(ONE, "turn-1500"),
