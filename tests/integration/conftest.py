@@ -4,6 +4,9 @@ databases; and what a gateway's tests each have of their own. All starts when a 
 Here and nowhere else: fixtures that two conftest.py files import are made twice.
 """
 
+import pytest
+
+from moorage_testing.controlplane.binaries import binary
 from moorage_testing.controlplane.fixtures import (
     admin,
     control_plane,
@@ -23,6 +26,7 @@ from moorage_testing.databases import (
     sqlite_url,
 )
 from moorage_testing.gateway_fixtures import clock, home, redis_server
+from moorage_testing.helm import Helm
 
 __all__ = [
     "admin",
@@ -34,6 +38,7 @@ __all__ = [
     "empty_database_url",
     "empty_postgres_url",
     "empty_sqlite_url",
+    "helm",
     "home",
     "namespace",
     "postgres_server",
@@ -43,3 +48,13 @@ __all__ = [
     "sqlite_template",
     "sqlite_url",
 ]
+
+
+@pytest.fixture(scope="session")
+def helm(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Return helm, built first if it is nowhere, with visible progress."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    assert capture is not None
+    with capture.global_and_fixture_disabled():
+        binary("helm")
+    return Helm(tmp_path_factory.mktemp("helm"))

@@ -10,15 +10,25 @@ Foreign exceptions are translated here and nowhere else (``translated``).
 """
 
 import json
+import re
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from kubernetes.aio.client.exceptions import ApiException
+
+from moorage_api.resources import StatusCause
 
 _PATIENCE: Final = timedelta(seconds=1)
 _LONGEST_PATIENCE: Final = timedelta(minutes=1)
 _MAX_MESSAGE: Final = 1024
+_MAX_CAUSES: Final = 20
 _TOO_MANY: Final = 429
+_POLICY: Final = re.compile(
+    r"ValidatingAdmissionPolicy '[^']*' with binding '[^']*' denied request: (spec[\w.-]*): (.+)",
+    re.DOTALL,
+)
+"""A sentence of the chart's admission policy: it has no other way to say which field it means."""
 
 
 class KubernetesError(Exception):
@@ -43,10 +53,12 @@ class ObjectGoneError(KubernetesError):
 class RefusedError(KubernetesError):
     """The API server will not have it. Its message is a sentence for people."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, causes: Sequence[StatusCause] = ()) -> None:
         super().__init__(f"{status}: {message}")
         self.status = status
         self.message = message
+        self.causes = tuple(causes)
+        """Which fields it is about, as far as it says."""
 
 
 class UnavailableError(KubernetesError):
@@ -70,18 +82,41 @@ def translated(error: ApiException) -> KubernetesError:
         case 409:
             return ViewOutdatedError()
         case 400 | 403 | 405 | 406 | 413 | 415 | 422:
-            return RefusedError(status, _message(error))
+            return _refused(status, error)
         case _:
             return UnavailableError(_retry_after(error), str(status), undone=status == _TOO_MANY)
 
 
-def _message(error: ApiException) -> str:
-    """Return the message of the API server's Status object, without what else is in it."""
+def _refused(status: int, error: ApiException) -> RefusedError:
+    """Return what the API server's Status object says, without what else is in it."""
     try:
         body = json.loads(error.body or "")
         said = str(body["message"])
     except (ValueError, TypeError, KeyError):
-        said = str(error.reason or "no cause was given")
+        return RefusedError(status, _sentence(str(error.reason or "no cause was given")))
+    return RefusedError(status, _sentence(said), _causes(body))
+
+
+def _causes(body: dict[str, Any]) -> list[StatusCause]:
+    try:
+        said = [
+            (str(each.get("field", "")), str(each["message"]))
+            for each in body["details"]["causes"][:_MAX_CAUSES]
+        ]
+    except (TypeError, KeyError, AttributeError):
+        return []
+    causes = [_cause(field, message) for field, message in said]
+    return [each for each in causes if each.field]
+
+
+def _cause(field: str, message: str) -> StatusCause:
+    of_policy = _POLICY.fullmatch(message)
+    if of_policy:
+        field, message = of_policy.groups()
+    return StatusCause(field=field, message=_sentence(message))
+
+
+def _sentence(said: str) -> str:
     said = said.strip()[:_MAX_MESSAGE]
     return said if said.endswith((".", "!", "?")) else f"{said}."
 

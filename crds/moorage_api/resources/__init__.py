@@ -1,6 +1,6 @@
 """The three resources of moorage.dev/v1alpha1 and how a template is merged into a session."""
 
-from moorage_api.resources.meta import Condition, ObjectMeta
+from moorage_api.resources.meta import Condition, ObjectMeta, StatusCause
 from moorage_api.resources.pool import ClaudeSessionPool, PoolSpec, PoolStatus
 from moorage_api.resources.session import (
     STEADY,
@@ -26,6 +26,7 @@ __all__ = [
     "PoolStatus",
     "SessionSpec",
     "SessionStatus",
+    "StatusCause",
     "TemplateSpec",
     "Usage",
     "resolve",

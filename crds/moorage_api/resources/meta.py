@@ -33,6 +33,13 @@ class ObjectMeta(WireModel):
     owner_references: list[OwnerReference] = Field(default_factory=list)
 
 
+class StatusCause(WireModel):
+    """What is wrong with one field of an object that is refused, as `spec.workspace.size`."""
+
+    field: str
+    message: str
+
+
 class Condition(WireModel):
     """One aspect of the present state, in Kubernetes' standard shape."""
 

@@ -4,13 +4,13 @@ Two implementations: ``local`` (the runner as a child process) and, in a cluster
 Reads are answered from memory, which a watch keeps true; writes go to the truth.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, Protocol
 
 from moorage_api.names import ANNOTATION_CREATION_ID
-from moorage_api.resources import ClaudeSession, SessionSpec, TemplateSpec
+from moorage_api.resources import ClaudeSession, SessionSpec, StatusCause, TemplateSpec
 
 
 class SessionMissing(LookupError):  # noqa: N818 - read as a sentence
@@ -36,11 +36,15 @@ class BackendUnavailable(RuntimeError):  # noqa: N818 - read as a sentence
 class SessionRefused(ValueError):  # noqa: N818 - read as a sentence
     """What runs the sessions will not have it. The message is a sentence for people."""
 
-    def __init__(self, message: str, *, forbidden: bool) -> None:
+    def __init__(
+        self, message: str, *, forbidden: bool, causes: Sequence[StatusCause] = ()
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.forbidden = forbidden
         """Whether that is for want of a permission or a quota: no other content would do."""
+        self.causes = causes
+        """Which fields of the resource it is about, as far as it says."""
 
 
 @dataclass(frozen=True, slots=True)

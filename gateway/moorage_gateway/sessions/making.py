@@ -17,7 +17,7 @@ from moorage_gateway.audit.acts import Act, Action, Outcome
 from moorage_gateway.audit.record import record
 from moorage_gateway.auth.access import id_of
 from moorage_gateway.auth.principal import Principal
-from moorage_gateway.backends.interface import BackendUnavailable, NewSession
+from moorage_gateway.backends.interface import BackendUnavailable, NewSession, SessionRefused
 from moorage_gateway.context import Context
 from moorage_gateway.errors import KeySpent, Mistake, RequestInvalid
 from moorage_gateway.idempotency.repository import Claim, KeyRepository, KeyUse
@@ -27,6 +27,7 @@ from moorage_gateway.requests import content_digest
 from moorage_gateway.sessions.appearing import appeared
 from moorage_gateway.sessions.creation import build, row_of
 from moorage_gateway.sessions.modes import require_allowed
+from moorage_gateway.sessions.refusals import in_its_terms
 from moorage_gateway.sessions.repository import SessionRepository
 from moorage_gateway.sessions.schemas import CreateSession
 
@@ -53,21 +54,27 @@ class SessionMaker:
         new = await self._build(request, str(uuid.uuid4()))
         async with self.context.engine.begin() as connection:
             await self._write(connection, request, new)
-        session = await self._create(new)
+        session = await self._create(request, new)
         async with self.context.changes.of(id_of(session)) as connection:
             await SessionRepository(connection).adopt(session)
             await record(connection, self.context.clock(), _made(session, new))
         return session
 
-    async def _create(self, new: NewSession) -> ClaudeSession:
+    async def _create(self, request: CreateSession, new: NewSession) -> ClaudeSession:
         """Create the resource. If it may be there although that failed, its row stays."""
         try:
-            return await self.context.backend.create(new)
+            return await self._resource(request, new)
         except Exception as error:
             if not isinstance(error, BackendUnavailable) or error.undone:
                 async with self.context.engine.begin() as connection:
                     await SessionRepository(connection).remove(new.creation_id)
             raise
+
+    async def _resource(self, request: CreateSession, new: NewSession) -> ClaudeSession:
+        try:
+            return await self.context.backend.create(new)
+        except SessionRefused as error:
+            raise in_its_terms(request, error) from None
 
     async def _make_once(self, request: CreateSession, use: KeyUse) -> ClaudeSession:
         """Make it, or go on where the first request with the key was cut off, or return it."""
@@ -104,7 +111,7 @@ class SessionMaker:
         else:
             if new.creation_id != row.id:  # another request with the key was faster
                 new = await self._build(request, row.id)
-            session = await self.context.backend.create(replace(new, name=row.name))
+            session = await self._resource(request, replace(new, name=row.name))
         async with self.context.changes.of(id_of(session)) as connection:
             await SessionRepository(connection).adopt(session)
             await KeyRepository(connection).finish(use, id_of(session), self.context.clock())

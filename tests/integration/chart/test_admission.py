@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from moorage_api.resources import SessionSpec, TemplateSpec, resolve
+from moorage_testing.admission import in_force, place
 from moorage_testing.controlplane.access import make_namespace
 from moorage_testing.controlplane.api import Api
 from moorage_testing.controlplane.errors import ApiRefused
@@ -32,12 +33,6 @@ from .admission_cases import (
 SESSIONS: Final = "claudesessions"
 TEMPLATES: Final = "claudesessiontemplates"
 KINDS: Final = {SESSIONS: "ClaudeSession", TEMPLATES: "ClaudeSessionTemplate"}
-ADMISSION: Final = "/apis/admissionregistration.k8s.io/v1"
-PLACES: Final = {
-    "ConfigMap": f"/api/v1/namespaces/{NAMESPACE}/configmaps",
-    "ValidatingAdmissionPolicy": f"{ADMISSION}/validatingadmissionpolicies",
-    "ValidatingAdmissionPolicyBinding": f"{ADMISSION}/validatingadmissionpolicybindings",
-}
 
 
 def collection(plural: str, namespace: str) -> str:
@@ -71,18 +66,10 @@ def guarded(helm: Helm, admin: Api) -> Iterator[Api]:
         make_namespace(admin, name)
     for plural in KINDS:
         admin.create(collection(plural, BY_DEFAULT), body(plural, STOOD, "stood"))
-    rendered = [
-        each
-        for each in helm.template(VALUES)
-        if each["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "admission"
-    ]
-    for each in rendered:
-        admin.create(PLACES[each["kind"]], each)
     evil = claude(env={"MOORAGE_PROBE": "1"})
-    until("the policy in force", 60, lambda: open_namespaces(admin, evil))
-    yield admin
-    for each in reversed(rendered):
-        admin.delete(f"{PLACES[each['kind']]}/{each['metadata']['name']}")
+    release = helm.template(VALUES)
+    with in_force(admin, release, NAMESPACE, lambda: open_namespaces(admin, evil)):
+        yield admin
     for name in (NAMESPACE, BY_DEFAULT, WIDE, TIGHT):
         admin.delete(f"/api/v1/namespaces/{name}")
 
@@ -129,7 +116,8 @@ def test_another_namespace_is_not_judged(guarded: Api) -> None:
 
 
 def test_without_its_limits_a_namespace_takes_nothing(guarded: Api) -> None:
-    path = f"{PLACES['ConfigMap']}/moorage-admission-{TIGHT}"
+    limits_of = place("ConfigMap", NAMESPACE)
+    path = f"{limits_of}/moorage-admission-{TIGHT}"
     kept = guarded.get(path)
     guarded.delete(path)
     until(
@@ -140,7 +128,7 @@ def test_without_its_limits_a_namespace_takes_nothing(guarded: Api) -> None:
         ),
     )
     made = {"metadata": {"name": kept["metadata"]["name"]}, "data": kept["data"]}
-    guarded.create(PLACES["ConfigMap"], {"apiVersion": "v1", "kind": "ConfigMap"} | made)
+    guarded.create(limits_of, {"apiVersion": "v1", "kind": "ConfigMap"} | made)
     small = limits(cpu="1", memory="2Gi") | {"workspace": {"size": "5Gi"}}
     until("the limits back", 60, lambda: ask(guarded, SESSIONS, TIGHT, small))
 

@@ -1,7 +1,9 @@
 """The Kubernetes client's errors, translated: every status leads to one of the operator's."""
 
+import json
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
@@ -54,6 +56,50 @@ def test_a_refusal_of_any_form_has_a_sentence(body: str | None) -> None:
     refused = translated(ApiException(422, "Unprocessable", body=body))
     assert isinstance(refused, RefusedError)
     assert refused.message == "Unprocessable."
+
+
+OF_A_RULE = {
+    "reason": "FieldValueInvalid",
+    "message": "Invalid value: too much",
+    "field": "spec.claude.env",
+}
+OF_A_POLICY = {
+    "message": "ValidatingAdmissionPolicy 'moorage' with binding 'sessions' denied request: "
+    "spec.workspace.size: 51Gi is more than is allowed: 50Gi"
+}
+
+
+def refused_for(causes: Any) -> RefusedError:
+    body = json.dumps({"message": "It is invalid.", "details": {"causes": causes}})
+    refused = translated(ApiException(422, "Unprocessable", body=body))
+    assert isinstance(refused, RefusedError)
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("causes", "expected"),
+    [
+        ([OF_A_RULE], [("spec.claude.env", "Invalid value: too much.")]),
+        ([OF_A_POLICY], [("spec.workspace.size", "51Gi is more than is allowed: 50Gi.")]),
+        ([{"message": "ValidatingAdmissionPolicy 'a' with binding 'b' denied request: no"}], []),
+        ([{"field": "spec.prompt", "message": "x" * 5000}], [("spec.prompt", "x" * 1024 + ".")]),
+        ([{"message": "exceeded quota"}], []),
+        ([{"field": "spec.prompt"}], []),
+        (["no cause"], []),
+        ("no list", []),
+        (None, []),
+    ],
+)
+def test_a_refusal_says_which_fields_it_is_about(causes: Any, expected: list[Any]) -> None:
+    refused = refused_for(causes)
+    assert refused.message == "It is invalid."
+    assert [(each.field, each.message) for each in refused.causes] == expected
+
+
+def test_of_many_causes_the_first_are_told() -> None:
+    causes = [OF_A_RULE | {"field": f"spec.{number}"} for number in range(100)]
+    told = [each.field for each in refused_for(causes).causes]
+    assert told == [f"spec.{number}" for number in range(20)]
 
 
 @pytest.mark.parametrize(

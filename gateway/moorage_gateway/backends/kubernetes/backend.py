@@ -210,7 +210,9 @@ def _translated() -> Iterator[None]:
         yield
     except RefusedError as error:
         forbidden = error.status == _FORBIDDEN
-        raise SessionRefused(f"the cluster refuses: {error.message}", forbidden=forbidden) from None
+        raise SessionRefused(
+            f"the cluster refuses: {error.message}", forbidden=forbidden, causes=error.causes
+        ) from None
     except UnavailableError as error:
         raise BackendUnavailable(
             error.cause, retry_after=error.retry_after, undone=error.undone
