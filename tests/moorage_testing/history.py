@@ -134,10 +134,14 @@ class History:
             return (await connection.execute(query.order_by(*table.primary_key.columns))).all()
 
     async def until(
-        self, table: Table, session_id: str, done: Callable[[Sequence[Any]], bool]
+        self,
+        table: Table,
+        session_id: str,
+        done: Callable[[Sequence[Any]], bool],
+        limit: float = LIMIT,
     ) -> Sequence[Any]:
         """Return a session's rows as soon as they are as they should be."""
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(limit):
             while not done(rows := await self.rows(table, session_id)):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return rows

@@ -163,6 +163,7 @@ def live_app(hub: Hub, backend: Any, *, handoff: bool = True) -> FastAPI:
         backend=backend,
         clock=now,
         logins=None,
+        limiter=None,
     )
     app.state.open_routes = frozenset()
     return app

@@ -18,6 +18,11 @@ class Places:
         self._most = most
         self._taken: Counter[str] = Counter()
 
+    @property
+    def taken(self) -> int:
+        """How many all users hold."""
+        return self._taken.total()
+
     def take(self, user_id: str) -> None:
         """Take a place. `leave` must follow, whatever happens.
 

@@ -51,16 +51,21 @@ class Machine:
         release.helm(*INSTALL, wait=False)
 
     def interrupt(self, status: str, *words: str) -> None:
-        """Kill helm while it waits for what it did."""
+        """Kill helm while it waits for what it made, Deployments among the last."""
         where = [f"--kubeconfig={self._plane.kubeconfig()}", f"--namespace={release.NAMESPACE}"]
         command = with_the_test(binary("helm"), *words, *where, "--wait", "--timeout=300s")
         with subprocess.Popen(command) as process:
             until(f"it is {status}", 60, lambda: self._is_not(status))
+            until("there are Deployments", 60, self._has_none)
             process.kill()
 
     def _is_not(self, status: str) -> str | None:
         history = self.history()
         return None if history[-1:] == [status] else str(history)
+
+    def _has_none(self) -> str | None:
+        found = self._plane.kubectl("get", "deployments", "-n", release.NAMESPACE, "-o", "name")
+        return None if found else "there are none"
 
     def passwords(self) -> list[Any]:
         """Return what was made up by chance at the first install."""

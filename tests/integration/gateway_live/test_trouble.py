@@ -136,7 +136,7 @@ async def test_the_end_of_the_process_ends_all_streams_at_once(gateway: LiveGate
     for client in clients:
         await client.next()
     poll = asyncio.create_task(ask(gateway.port, gateway.path(session, "/poll?wait=25")))
-    await until(lambda: gateway.hub.counts["clients"] == 21)
+    await until(lambda: gateway.hub.places.taken == 22)
     started = asyncio.get_running_loop().time()
     await gateway.end()
     assert asyncio.get_running_loop().time() - started < 2

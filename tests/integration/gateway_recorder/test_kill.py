@@ -13,6 +13,9 @@ from moorage_testing.history import History, said
 from moorage_testing.live import publish
 from moorage_testing.redis import RedisServer
 
+START_LIMIT = 60.0
+"""For a process to start: its imports take seconds where much else runs."""
+
 
 async def test_killed_while_it_writes(history: History, redis_server: RedisServer) -> None:
     session, draw = str(uuid4()), random.Random(11)  # noqa: S311 - not a secret
@@ -33,7 +36,8 @@ async def test_killed_while_it_writes(history: History, redis_server: RedisServe
                 )
                 number += 20
                 if not recorded:  # it has started; from now on it writes while events come
-                    await history.until(checkpoints, session, partial(_moved, before))
+                    moved = partial(_moved, before)
+                    await history.until(checkpoints, session, moved, START_LIMIT)
                     recorded = True
                 await asyncio.sleep(draw.uniform(0, 0.02))
         finally:
