@@ -10,6 +10,8 @@ PACKAGES := $(wildcard charts/moorage_* crds/moorage_* operator/moorage_* gatewa
 WORKERS ?= 2
 ARGS ?=
 NODES ?= 3
+# Tests start processes by the hundred: each would compile all of Moorage again.
+unexport PYTHONDONTWRITEBYTECODE
 REPO ?=
 PROMPT ?=
 

@@ -93,7 +93,7 @@ def installed_values() -> dict[str, Any]:
     return told
 
 
-def install(wanted: dict[str, Any]) -> None:
+def install(wanted: dict[str, Any], chart: Path = CHART) -> None:
     """Install or upgrade the release, and wait until all of it is ready.
 
     Raises:
@@ -104,7 +104,7 @@ def install(wanted: dict[str, Any]) -> None:
     with step(f"chart as the release {NAME}"):
         try:
             undo_half_done()
-            helm("upgrade", "--install", NAME, CHART, f"--values={path}")
+            helm("upgrade", "--install", NAME, chart, f"--values={path}")
         except CommandFailed as error:
             raise NotReady(error, diagnosis.report(_NAMESPACES)) from None
 

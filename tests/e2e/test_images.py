@@ -2,12 +2,17 @@
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from cluster.build import Recipe, build
 from cluster.engines import running_engine
+from cluster.kind import load
 from deployment.images import MOORAGE, ROOT
+from e2e.kubectl import Session
+from e2e.scripts import bash
 
 USERS: Final = {
     "moorage-gateway": "64103:64103",
@@ -53,6 +58,22 @@ def test_claude_code_is_a_layer_of_its_own() -> None:
         and "MB" in layer["Size"]
     ]
     assert float(claude["Size"].removesuffix("MB")) > 200
+
+
+def test_a_session_has_tools_of_its_own(session: Session) -> None:
+    """In an image on the agent's, as docs/images.md says; Claude Code finds and runs them."""
+    engine = running_engine()
+    assert engine is not None
+    folder = Path(__file__).with_name("tools")
+    image = "moorage-agent-with-tree:dev"
+    build(engine, image, Recipe(folder / "Dockerfile", folder))
+    load(engine, [image])
+
+    session.apply(image=image, prompt=bash("tree -if --noreport"))
+    session.wait("condition=AwaitingInput")
+    agent = next(each for each in session.pod["spec"]["containers"] if each["name"] == "agent")
+    assert agent["image"] == image
+    assert "./harbour.sh" in session.log
 
 
 @pytest.mark.alone  # it reads a large archive

@@ -14,6 +14,8 @@ from moorage_testing.controlplane.binaries import binary
 from moorage_testing.controlplane.processes import ROOT
 
 CHART: Final = ROOT / "charts" / "moorage"
+EARLIER: Final = ROOT / "tests" / "fixtures" / "charts" / "earlier"
+"""The chart of before, for upgrades."""
 NAMESPACE: Final = "moorage"
 Manifest = dict[str, Any]
 Values = Mapping[str, Any]

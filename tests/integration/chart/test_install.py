@@ -15,7 +15,7 @@ import yaml
 from moorage_testing.controlplane.errors import ApiRefused
 from moorage_testing.controlplane.options import GARBAGE, Options
 from moorage_testing.controlplane.plane import ControlPlane, running_control_plane
-from moorage_testing.helm import CHART, NAMESPACE, Helm, HelmRefused, Manifest, find, pods
+from moorage_testing.helm import CHART, EARLIER, NAMESPACE, Helm, HelmRefused, Manifest, find, pods
 
 from .cases import DEFAULTS, EVERYTHING, OTHER_KEYS
 
@@ -211,6 +211,24 @@ def test_a_new_version_rolls_what_is_new_and_leaves_sessions_alone(
     crd = installed.get("crd", "claudesessions.moorage.dev")
     assert crd["metadata"]["labels"]["app.kubernetes.io/version"] == "9.9.9"
     assert crd["spec"]["names"]["shortNames"] == ["csession", "newer"]
+
+
+def test_from_the_chart_before_to_this_one(installed: Installed, session: Manifest) -> None:
+    """What Kubernetes does not let change, it would refuse here."""
+    passwords = installed.passwords()
+    installed.helm.run("uninstall", "moorage", "-n", NAMESPACE)
+    installed.helm_run("install", chart=EARLIER)
+    before = installed.generations()
+    installed.helm_run("upgrade")
+    after = installed.generations()
+    assert after.keys() == before.keys()
+    assert {"gateway", "operator", "proxy", "recorder"} <= {
+        name for name in after if after[name] != before[name]
+    }
+    assert installed.passwords() == passwords
+    assert installed.get("claudesession", "work", "moorage-sessions") == session
+    crd = installed.get("crd", "claudesessions.moorage.dev")
+    assert crd["metadata"]["labels"]["app.kubernetes.io/version"] == "0.1.0"
 
 
 def test_from_the_bundled_stores_to_others_and_back(installed: Installed) -> None:
