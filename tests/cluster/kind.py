@@ -6,8 +6,10 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,9 +85,23 @@ def load(engine: Engine, images: list[str], nodes: list[str] | None = None) -> N
     if not missing:
         say(f"on the nodes already: {', '.join(images)}")
         return
-    with step(f"loading {', '.join(missing)}"):
-        options = [f"--name={NAME}", f"--nodes={','.join(nodes)}"]
-        _kind(engine, "load", "docker-image", *options, *missing)
+    with step(f"loading {', '.join(missing)}"), _temporary() as folder:
+        archive = folder / "images.tar"
+        save: Words = [engine.docker, "save", f"--output={archive}", *missing]
+        run("docker save", save, logs() / "docker-save.log", environment=engine.environment)
+        with ThreadPoolExecutor(len(nodes)) as pool:
+            list(pool.map(partial(_put, engine, archive), nodes))
+
+
+def _put(engine: Engine, archive: Path, node: str) -> None:
+    """Import an archive of images on a node, in half the time of `kind load`.
+
+    Kind has containerd's transfer service do it, which gets every byte in small messages.
+    """
+    importing = ("ctr", "--namespace=k8s.io", "images", "import", "--local", "--all-platforms")
+    command: Words = [engine.docker, "exec", "--interactive", node, *importing, "--digests", "-"]
+    log = logs() / f"import-{node}.log"
+    run(f"import on {node}", command, log, environment=engine.environment, given=archive)
 
 
 def _nodes_of_pods(engine: Engine) -> list[str]:
@@ -169,13 +185,8 @@ def _await_ready(wanted: Wanted) -> None:
 
 def _kind(engine: Engine, *arguments: str) -> None:
     log = logs() / f"kind-{arguments[0]}.log"
-    with _temporary() as folder:
-        environment = {
-            **engine.environment,
-            "KIND_EXPERIMENTAL_PROVIDER": "docker",
-            "TMPDIR": str(folder),
-        }
-        run(f"kind {arguments[0]}", [tool("kind"), *arguments], log, environment=environment)
+    environment = {**engine.environment, "KIND_EXPERIMENTAL_PROVIDER": "docker"}
+    run(f"kind {arguments[0]}", [tool("kind"), *arguments], log, environment=environment)
 
 
 @contextmanager

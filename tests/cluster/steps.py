@@ -1,5 +1,6 @@
 """Shows what is going on to the person who waits, and runs the programs that do it."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -38,12 +39,13 @@ def run(
     *,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    given: Path = Path(os.devnull),
     waits_for: Callable[[], str] = lambda: "",
 ) -> None:
     """Run a program to its end, with a sign of life now and then; its words go to ``log``.
 
-    ``waits_for`` says what for, where that is known. On Linux it is killed when this process ends,
-    however that comes.
+    It reads the file ``given``. ``waits_for`` says what for, where that is known. On Linux it is
+    killed when this process ends, however that comes.
 
     Raises:
         CommandFailed: if it ends with an error.
@@ -51,11 +53,12 @@ def run(
     started = time.monotonic()
     with (
         log.open("wb") as output,
+        given.open("rb") as read,
         subprocess.Popen(
             _ending_with_us(command),
             env=environment,
             cwd=folder,
-            stdin=subprocess.DEVNULL,
+            stdin=read,
             stdout=output,
             stderr=subprocess.STDOUT,
         ) as process,

@@ -11,6 +11,7 @@ from cluster.build import Recipe, build
 from cluster.engines import running_engine
 from cluster.kind import load
 from deployment.images import MOORAGE, ROOT
+from deployment.nodes import CONTROL_PLANE_NODE
 from e2e.kubectl import Session
 from e2e.scripts import bash
 
@@ -60,6 +61,7 @@ def test_claude_code_is_a_layer_of_its_own() -> None:
     assert float(claude["Size"].removesuffix("MB")) > 200
 
 
+@pytest.mark.alone  # it sends a large image to a node
 def test_a_session_has_tools_of_its_own(session: Session) -> None:
     """In an image on the agent's, as docs/images.md says; Claude Code finds and runs them."""
     engine = running_engine()
@@ -67,9 +69,13 @@ def test_a_session_has_tools_of_its_own(session: Session) -> None:
     folder = Path(__file__).with_name("tools")
     image = "moorage-agent-with-tree:dev"
     build(engine, image, Recipe(folder / "Dockerfile", folder))
-    load(engine, [image])
+    load(engine, [image], [CONTROL_PLANE_NODE])
 
-    session.apply(image=image, prompt=bash("tree -if --noreport"))
+    session.apply(
+        image=image,
+        prompt=bash("tree -if --noreport"),
+        nodeSelector={"kubernetes.io/hostname": CONTROL_PLANE_NODE},
+    )
     session.wait("condition=AwaitingInput")
     agent = next(each for each in session.pod["spec"]["containers"] if each["name"] == "agent")
     assert agent["image"] == image
