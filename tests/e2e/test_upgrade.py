@@ -12,6 +12,8 @@ from moorage_testing.sessions_client import text_of
 
 pytestmark = pytest.mark.alone
 
+ROLLED = ("gateway", "operator", "recorder", "proxy")
+
 
 def test_the_charts_own_test() -> None:
     helm("test", NAME, "--logs", wait=False)
@@ -20,7 +22,7 @@ def test_the_charts_own_test() -> None:
 def test_an_upgrade_from_the_chart_before_leaves_a_session_that_works_alone(
     session: Session, admin: User
 ) -> None:
-    """Operator and gateway are rolled; its pod stays, its turn goes on, its stream is resumed."""
+    """All that serves it is rolled; its pod stays, its turn goes on, its stream is resumed."""
     values = installed_values()
     install(values, EARLIER)
     session.apply(prompt=say("slowly " * 300, chunk=7, pause_ms=100))
@@ -29,6 +31,8 @@ def test_an_upgrade_from_the_chart_before_leaves_a_session_that_works_alone(
     seen = admin.until(uid, lambda event: event.type == "message:delta")
     pod, before = session.pod["metadata"]["uid"], _control_plane()
 
+    for part in ROLLED:  # as other versions of the images do
+        values[part]["podAnnotations"] = {"e2e": uid}
     install(values)
 
     eventually(lambda: not before & _control_plane(), "what ran before to be gone")
@@ -41,5 +45,5 @@ def test_an_upgrade_from_the_chart_before_leaves_a_session_that_works_alone(
 
 def _control_plane() -> set[str]:
     """Return the pods of the parts that serve sessions."""
-    chosen = "--selector=app.kubernetes.io/component in (gateway,operator,recorder,proxy)"
+    chosen = f"--selector=app.kubernetes.io/component in ({','.join(ROLLED)})"
     return set(run_kubectl("get", "pods", f"--namespace={NAMESPACE}", chosen, "-oname").split())
