@@ -7,6 +7,7 @@ cache, one for each lock file and Python; of Moorage it has what the tree has no
 import hashlib
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from performance.toolchain import cache_folder
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _LOCK: Final = _ROOT / "requirements" / "gateway.txt"
+_STAGE: Final = re.compile(r"(?ms)^FROM base AS moorage-gateway\n(.*?)^FROM ")
+_VARIABLE: Final = re.compile(r"(?m)^(?:ENV|   ) ([A-Z_]+)=(\S+)")
 
 
 def gateway_python(folder: Path) -> str:
@@ -33,6 +36,15 @@ def gateway_python(folder: Path) -> str:
     _uv("pip", "install", "--python", python, "--no-deps", "--reinstall", str(wheel))
     _run("compileall", "-q", *map(str, environment.glob("lib/python3*/site-packages/moorage_*")))
     return python
+
+
+def image_variables() -> dict[str, str]:
+    """Return the variables that the gateway's image sets for it."""
+    stage = _STAGE.search((_ROOT / "runner-image" / "Dockerfile").read_text())
+    found = dict(_VARIABLE.findall(stage[1])) if stage else {}
+    if not found:
+        raise ValueError("the Dockerfile's moorage-gateway sets no variables: adapt this search")
+    return found
 
 
 def _uv(*words: str) -> None:

@@ -11,6 +11,7 @@ import httpx2
 from moorage_gateway.app import BASE
 from moorage_testing.controlplane.processes import Process
 from moorage_testing.ports import free_port
+from performance.gateway.environment import image_variables
 from performance.procfs import Memory
 
 _START_SECONDS: Final = 90.0
@@ -28,6 +29,7 @@ class Replica:
         self.url = f"http://{self.address}"
         self._metrics_url = f"http://127.0.0.1:{metrics}/metrics"
         variables = {
+            **image_variables(),
             **settings,
             "MOORAGE_PORT": str(port),
             "MOORAGE_METRICS__HOST": "127.0.0.1",
