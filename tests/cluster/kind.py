@@ -96,7 +96,7 @@ def load(engine: Engine, images: list[str], nodes: list[str] | None = None) -> N
 def _put(engine: Engine, archive: Path, node: str) -> None:
     """Import an archive of images on a node, in half the time of `kind load`.
 
-    Kind has containerd's transfer service do it, which gets every byte in small messages.
+    That leaves it to containerd's transfer service: 24 s for 844 MB, and 12.5 s without it.
     """
     importing = ("ctr", "--namespace=k8s.io", "images", "import", "--local", "--all-platforms")
     command: Words = [engine.docker, "exec", "--interactive", node, *importing, "--digests", "-"]
