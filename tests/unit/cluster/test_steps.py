@@ -30,3 +30,13 @@ def test_a_program_ends_with_us_where_setpriv_is_there(
 def test_its_last_words_are_told(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match=r"python failed with code 3[^$]*never again"):
         run("python", [sys.executable, "-c", "print('never again'); exit(3)"], tmp_path / "log")
+
+
+def test_it_reads_what_it_is_given_and_else_nothing(tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    archive.write_bytes(b"layers")
+    cat = [sys.executable, "-c", "import sys; print(sys.stdin.read())"]
+    run("python", cat, tmp_path / "given", given=archive)
+    run("python", cat, tmp_path / "nothing")
+    assert (tmp_path / "given").read_text() == "layers\n"
+    assert (tmp_path / "nothing").read_text() == "\n"
