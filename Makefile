@@ -54,7 +54,7 @@ check: $(STAMP) generate ## lint, check types and layers, and that generated fil
 	scripts/clean-tree
 
 test: $(STAMP) ## run unit and integration tests: ARGS="-k name"
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(if $(ARGS),,@$(MAKE) --no-print-directory soak)
 
 soak: $(STAMP) ## hold 500 streams while replicas restart; whole runs of `make test` end with it
@@ -90,7 +90,7 @@ down: cluster-down ## remove it, with all its sessions
 e2e: $(STAMP) ## run the main job on a cluster of this machine, as `make up` makes it
 	$(BIN)/python -m deployment up --nodes=3
 	$(BIN)/pytest tests/e2e -n 4 -m "not alone" $(ARGS)
-	$(BIN)/pytest tests/e2e -m alone $(ARGS)
+	$(BIN)/pytest tests/e2e -n 2 --dist loadfile -m alone $(ARGS)
 
 .PHONY: test-isolation
 test-isolation: $(STAMP) ## have a hostile session try everything, on a cluster of this machine

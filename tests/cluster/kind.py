@@ -43,6 +43,15 @@ class Wanted:
 
 def up(engine: Engine, wanted: Wanted) -> None:
     """Make the cluster, unless it is there as wanted and answers."""
+    create(engine, wanted)
+    await_ready(engine, wanted)
+
+
+def create(engine: Engine, wanted: Wanted) -> None:
+    """Start the cluster's nodes, unless they are there as wanted and answer.
+
+    Nodes take images from now on; they run pods after ``await_ready``.
+    """
     if engine.box is not None:
         ensure_base(engine)
     image = ensure_node(engine) if engine.box is not None else None
@@ -54,9 +63,28 @@ def up(engine: Engine, wanted: Wanted) -> None:
     delete(engine)
     with step(f"cluster of {wanted.nodes} nodes"):
         _create(engine, wanted, image)
-    with step("waiting for nodes, names and volumes"):
-        _await_ready(wanted)
     _note().write_text(json.dumps(made))
+
+
+def await_ready(engine: Engine, wanted: Wanted) -> None:
+    """Wait for each node, the default account, names, volumes.
+
+    Raises:
+        CommandFailed: if they take too long; the cluster is made anew the next time.
+    """
+    workers = [f"node/{NAME}-worker{number or ''}" for number in (0, *range(2, wanted.nodes))]
+    waits = [
+        *(["wait", "--for=create", worker] for worker in workers[: wanted.nodes - 1]),
+        ["wait", "--for=condition=Ready", "nodes", "--all"],
+        ["wait", "--for=create", "serviceaccount/default"],
+        ["rollout", "status", "deployment/coredns", "--namespace=kube-system"],
+        ["rollout", "status", f"deployment/{_STORAGE}", "--namespace=local-path-storage"],
+    ]
+    with step("waiting for nodes, names and volumes"), _explained(engine):
+        for wait in waits:
+            command: Words = [tool("kubectl"), f"--kubeconfig={kubeconfig()}", *wait]
+            log = logs() / "kubectl.log"
+            run(f"kubectl {' '.join(wait[:3])}", [*command, "--timeout=180s"], log)
 
 
 def delete(engine: Engine) -> None:
@@ -77,9 +105,9 @@ def load(engine: Engine, images: list[str], nodes: list[str] | None = None) -> N
     Raises:
         NotUp: if there is no cluster.
     """
-    if _made() is None:
+    if not (workers := _nodes_of_pods(engine)):
         raise NotUp
-    nodes = nodes or _nodes_of_pods(engine)
+    nodes = nodes or workers
     there = [_images_of(engine, node) for node in nodes]
     missing = [image for image in images if not all(_is_in(engine, image, held) for held in there)]
     if not missing:
@@ -148,9 +176,17 @@ def _create(engine: Engine, wanted: Wanted, image: str | None) -> None:
     config.write_text(yaml.safe_dump(config_for(wanted, ports["api"])))
     options = [f"--image={image}"] if image else []
     command = ["create", "cluster", f"--config={config}", f"--kubeconfig={kubeconfig()}"]
+    with _explained(engine):
+        _kind(engine, *command, "--retain", *options)
+
+
+@contextmanager
+def _explained(engine: Engine) -> Iterator[None]:
+    """Keep what the nodes said if it fails; and the cluster is none that was finished, then."""
     try:
-        _kind(engine, *command, "--wait=180s", "--retain", *options)
+        yield
     except CommandFailed:
+        _note().unlink(missing_ok=True)
         _kind(engine, "export", "logs", str(logs() / "nodes"), f"--name={NAME}")
         say(f"what the nodes said is in {logs() / 'nodes'}")
         raise
@@ -166,21 +202,6 @@ def config_for(wanted: Wanted, api_port: int) -> dict[str, Any]:
         "networking": {**_TEMPLATE["networking"], "apiServerPort": api_port},
         "nodes": [control, *([worker] * (wanted.nodes - 1))],
     }
-
-
-def _await_ready(wanted: Wanted) -> None:
-    """Wait for what kind does not: each worker, the default account, names, volumes."""
-    workers = [f"node/{NAME}-worker{number or ''}" for number in (0, *range(2, wanted.nodes))]
-    waits = [
-        *(["wait", "--for=create", worker] for worker in workers[: wanted.nodes - 1]),
-        ["wait", "--for=condition=Ready", "nodes", "--all"],
-        ["wait", "--for=create", "serviceaccount/default"],
-        ["rollout", "status", "deployment/coredns", "--namespace=kube-system"],
-        ["rollout", "status", f"deployment/{_STORAGE}", "--namespace=local-path-storage"],
-    ]
-    for wait in waits:
-        command: Words = [tool("kubectl"), f"--kubeconfig={kubeconfig()}", *wait, "--timeout=180s"]
-        run(f"kubectl {' '.join(wait[:3])}", command, logs() / "kubectl.log")
 
 
 def _kind(engine: Engine, *arguments: str) -> None:

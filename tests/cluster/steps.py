@@ -19,8 +19,9 @@ Words = Sequence[str | Path]
 
 
 def say(text: str) -> None:
-    """Print a line for the person who waits."""
-    print(f"cluster: {text}", file=sys.stderr, flush=True)
+    """Print a line for the person who waits, in one piece also where others do at once."""
+    sys.stderr.write(f"cluster: {text}\n")
+    sys.stderr.flush()
 
 
 @contextmanager

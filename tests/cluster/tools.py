@@ -5,6 +5,7 @@ The version counts to its second number: 1.37 of kubectl, whichever patch.
 
 import re
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ _ASK: Final = {
 }
 
 
+@cache  # each test of the cluster calls kubectl dozens of times
 def tool(name: str) -> Path:
     """Return a program: kind, kubectl or helm."""
     found = shutil.which(name)

@@ -50,18 +50,20 @@ def bring_up(wanted: kind.Wanted) -> Login:
     # Beside each other: nodes that start wait most of the time, and so do builds, and pods.
     with ThreadPoolExecutor(max_workers=1) as beside:
         building = beside.submit(images.ensure, running, with_model=chosen.scripted)
-        kind.up(running, wanted)
+        kind.create(running, wanted)
         tags = building.result()
-        images.put_beside_sessions(running, tags, workers)
+        needed = beside.submit(images.put_beside_sessions, running, tags, workers)
         loading = beside.submit(images.put_for_sessions, running, tags)
+        kind.await_ready(running, wanted)
+        needed.result()
         _install(tags, chosen, workers)
         loading.result()
     url = f"http://127.0.0.1:{wanted.port}"
     with step("gateway and its admin"):
         _await_gateway(url)
-        made = login.ensure_admin(url, release.NAMESPACE)
-    login.remember(made)
-    return made
+        admin = login.ensure_admin(url, release.NAMESPACE)
+    login.remember(admin)
+    return admin
 
 
 def _install(tags: dict[str, str], chosen: model.Model, workers: int) -> None:

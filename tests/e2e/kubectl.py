@@ -39,7 +39,7 @@ def eventually(holds: Callable[[], bool], what: Callable[[], str] | str) -> None
     while not holds():
         said = what if isinstance(what, str) else what()
         assert time.monotonic() < deadline, f"waited in vain for {said}"
-        time.sleep(0.25)
+        time.sleep(0.5)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
-"""What all integration tests may share, once for each worker of pytest-xdist: a control plane, and
-databases; and what a gateway's tests each have of their own. All starts when a test asks.
+"""What all integration tests may share: a control plane, on one worker of pytest-xdist, and
+databases, once for each; and what a gateway's tests each have of their own. All starts when a test
+asks.
 
 Here and nowhere else: fixtures that two conftest.py files import are made twice.
 """

@@ -1,4 +1,4 @@
-"""Fixtures: one control plane for a session of tests (one for each worker of pytest-xdist).
+"""Fixtures: one control plane for a session of tests; with pytest-xdist, on one of its workers.
 
 A conftest.py imports what its tests need. Tests share the control plane and stay apart by
 namespaces; one that stops the API server takes ``running_control_plane`` itself.
