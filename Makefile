@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PARTS := charts crds operator gateway runner-image tests
 PACKAGES := $(wildcard charts/moorage_* crds/moorage_* operator/moorage_* gateway/moorage_* runner-image/moorage_*)
-# Two workers: the tests that matter most run real servers, which want the other half of a core.
-WORKERS ?= 2
+# Three workers: tests that run real servers wait for them now and then, which two cores need not.
+WORKERS ?= 3
 ARGS ?=
 NODES ?= 3
 # Tests start processes by the hundred: each would compile all of Moorage again.
