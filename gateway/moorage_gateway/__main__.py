@@ -20,6 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in ``argv`` and return the exit code."""
     arguments, rest = _parser().parse_known_args(argv)
     if arguments.command == "run":
+        collector.hold()  # until everything is imported and open: server
         from moorage_gateway.embedded.main import run  # noqa: PLC0415 - brings its own servers
 
         return run(rest)
@@ -88,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
     del arguments
-    collector.hold()  # until everything is imported and open: settled_memory
+    collector.hold()  # until everything is imported and open: server
     if not _finds_cluster(settings):
         return _BAD_USAGE
     from moorage_gateway.app import create_app  # noqa: PLC0415 - slow to import
@@ -100,7 +101,7 @@ def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _record(settings: Settings, arguments: argparse.Namespace) -> int:
     del arguments
-    collector.hold()  # until everything is imported and open: settled_memory
+    collector.hold()  # until everything is imported and open: server
     if not _finds_cluster(settings):
         return _BAD_USAGE
     from moorage_gateway.backends.kubernetes import open_kubernetes  # noqa: PLC0415

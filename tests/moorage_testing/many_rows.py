@@ -199,4 +199,6 @@ async def _copy(connection: AsyncConnection, table: Table, rows: Sequence[Row]) 
 
 def _as_sqlite(value: Any) -> Any:
     """Write a moment as SQLAlchemy does."""
-    return value.strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(value, datetime) else value
+    if not isinstance(value, datetime):
+        return value
+    return value.replace(tzinfo=None).isoformat(" ", "microseconds")

@@ -1,6 +1,7 @@
 """The server as a process has it: raw requests over a socket, and an end in bounded time."""
 
 import asyncio
+import gc
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from moorage_api import collector
 from moorage_gateway.app import BASE, create_app
 from moorage_gateway.server import Server, make_server
 from moorage_testing.backend import MemoryBackend
@@ -51,6 +53,29 @@ def raw(method: str, path: str, body: bytes = b"", headers: str = "") -> bytes:
         f"{method} {BASE}{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n{headers}\r\n"
     ).encode() + body
+
+
+async def test_the_garbage_collector_is_settled_where_it_was_held_and_else_left_alone(
+    home: Path, redis_server: RedisServer, listener: socket.socket
+) -> None:
+    """In a process with a large heap of its own, each server would look through all of it."""
+    frozen = gc.get_freeze_count()
+    async with serving(home, redis_server, listener) as server:
+        await started(server)
+        assert gc.get_freeze_count() <= frozen  # some of it may have gone
+    collector.hold()
+    async with serving(home, redis_server, socket.create_server(("127.0.0.1", 0))) as server:
+        await started(server)
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > frozen
+
+
+async def started(server: Server) -> None:
+    """Wait until it serves."""
+    async with asyncio.timeout(10):
+        while not server.started:  # noqa: ASYNC110 - uvicorn's way
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
 
 
 async def test_paths_arrive_as_they_are_written(
