@@ -34,6 +34,8 @@ class Bundled:
         words = {"port = 5432": f"port = {self.port}", "'*'": "'127.0.0.1'"}
         self.script = place("postgres", folder, {}, words)
         (folder / "run" / "postgresql").mkdir()
+        with (self.script.parent / "postgresql.conf").open("a") as conf:
+            conf.write("dynamic_shared_memory_type = mmap\n")  # in its folder: it is killed here
 
     def url(self, password: str) -> str:
         return f"postgresql+asyncpg://moorage:{password}@127.0.0.1:{self.port}/moorage"
