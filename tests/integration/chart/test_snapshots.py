@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from moorage_testing.helm import CHART, Helm, Manifest
+from moorage_testing.helm import CHART, Helm, Manifest, documents
 
 from .cases import DEFAULTS, EVERYTHING
 
@@ -25,7 +25,7 @@ def test_it_renders_as_expected(helm: Helm, case: str) -> None:
     folder = EXPECTED / case
     if os.environ.get("REWRITE_EXPECTED"):
         rewrite(folder, rendered)
-    written = {path.stem: list(yaml.safe_load_all(path.read_text())) for path in folder.iterdir()}
+    written = {path.stem: documents(path.read_text()) for path in folder.iterdir()}
     assert written == rendered
 
 
@@ -35,7 +35,7 @@ def test_the_kinds_are_those_of_the_models(helm: Helm) -> None:
         assert each["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
         del each["metadata"]["labels"]
     source = sorted((CHART.parents[1] / "crds").glob("*.yaml"))
-    assert rendered == [yaml.safe_load(path.read_text()) for path in source]
+    assert rendered == [each for path in source for each in documents(path.read_text())]
 
 
 def by_component(manifests: list[Manifest]) -> dict[str, list[Manifest]]:

@@ -21,7 +21,8 @@ from moorage_testing.controlplane.errors import NotReady, ProcessEnded
 ROOT: Final = Path(__file__).parents[3]
 _GUARD: Final = ROOT / "gateway" / "moorage_gateway" / "backends" / "local" / "guard.py"
 _GRACE: Final = 15.0
-_POLL: Final = 0.02
+_FIRST_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 0.1
 # Writes the id of the process that it then becomes: the guard's own is another.
 _NOTE_PID: Final = 'echo $$ > "$0" && exec "$@"'
 
@@ -144,11 +145,15 @@ class Process:
 def until(what: str, seconds: float, attempt: Callable[[], str | None]) -> None:
     """Poll until ``attempt`` returns None; what it returns otherwise is the last answer.
 
+    What is not there at once is looked for less often: to ask costs whom it waits for.
+
     Raises:
         NotReady: if that takes longer than ``seconds``.
     """
     deadline = time.monotonic() + seconds
+    pause = _FIRST_PAUSE
     while (answer := attempt()) is not None:
         if time.monotonic() >= deadline:
             raise NotReady(what, seconds, answer)
-        time.sleep(_POLL)
+        time.sleep(pause)
+        pause = min(1.5 * pause, _LONGEST_PAUSE)
