@@ -34,12 +34,14 @@ def kubectl(*arguments: str) -> str:
 
 
 def eventually(holds: Callable[[], bool], what: Callable[[], str] | str) -> None:
-    """Wait for ``holds``; the pause between two looks is no measure of anything."""
+    """Wait for ``holds``, and look less often the longer it takes: each look is a kubectl or two."""
     deadline = time.monotonic() + PATIENCE
+    pause = 0.25
     while not holds():
         said = what if isinstance(what, str) else what()
         assert time.monotonic() < deadline, f"waited in vain for {said}"
-        time.sleep(0.5)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 2.0)
 
 
 @dataclass(frozen=True)
