@@ -34,7 +34,7 @@ def kubectl(*arguments: str) -> str:
 
 
 def eventually(holds: Callable[[], bool], what: Callable[[], str] | str) -> None:
-    """Wait for ``holds``, and look less often the longer it takes: each look is a kubectl or two."""
+    """Wait for ``holds``, and look less often the longer it takes: each look costs a kubectl."""
     deadline = time.monotonic() + PATIENCE
     pause = 0.25
     while not holds():
