@@ -38,8 +38,8 @@ def eventually(holds: Callable[[], bool], what: Callable[[], str] | str) -> None
     deadline = time.monotonic() + PATIENCE
     pause = 0.25
     while not holds():
-        said = what if isinstance(what, str) else what()
-        assert time.monotonic() < deadline, f"waited in vain for {said}"
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"waited in vain for {what if isinstance(what, str) else what()}")
         time.sleep(pause)
         pause = min(1.5 * pause, 2.0)
 
